@@ -1,0 +1,79 @@
+"""Writes that are there whole or not at all: temporary name, fsync, rename."""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from spacy_embed.errors import InputError
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace a file's content in one step."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_directory(path: Path, *, overwrite: bool = False, marker: str) -> Iterator[Path]:
+    """Fill a folder under a temporary name; it takes its place when the block ends without an error.
+
+    Args:
+        path: Where the folder goes.
+        overwrite: Replace a folder that is there, if it holds ``marker``: nothing else is ever deleted.
+        marker: A file name that every folder of this kind holds.
+
+    Raises:
+        InputError: The path is taken and may not be replaced, or its parent cannot be written.
+    """
+    check_free(path, overwrite=overwrite, marker=marker)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(f"{path.parent} cannot be written ({error.strerror}): choose another place.") from error
+    try:
+        yield temporary
+        for file in temporary.rglob("*"):
+            _fsync(file)
+        _swap(temporary, path)
+        _fsync(path.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_free(path: Path, *, overwrite: bool, marker: str) -> None:
+    """Refuse a target path that would lose something, before any work is done for it."""
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    if not (path / marker).is_file():
+        raise InputError(f"{path} exists and holds something else (no {marker} in it): choose another place.")
+    if not overwrite:
+        raise InputError(f"{path} exists already: choose another place, or replace it with --overwrite.")
+
+
+def _swap(new: Path, path: Path) -> None:
+    if path.exists():
+        old = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.old")
+        path.rename(old)
+        new.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        new.rename(path)
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

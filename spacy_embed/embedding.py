@@ -1,0 +1,187 @@
+"""Document embeddings: bags times a vector table, and the removal of common components."""
+
+from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
+
+import numpy as np
+
+from spacy_embed.bags import Bags
+from spacy_embed.errors import InputError
+from spacy_embed.types import Floats1d, Floats2d, State
+from spacy_embed.weighting import Sif, TfIdf, Uniform, Weighting, weighting_from_state
+
+Reduction = Literal["sum", "mean"]
+
+
+def sum_embeddings(bags: Bags, table: Floats2d) -> Floats2d:
+    """Weighted sum of a bag's rows.
+
+    Args:
+        bags: ``n`` bags.
+        table: float32[rows, dim], in memory or memory-mapped; only the rows in use are read.
+
+    Returns:
+        float32[n, dim]; a zero row for an empty bag.
+    """
+    return np.asarray(bags.to_csr(table.shape[0]) @ table, dtype=np.float32)
+
+
+def mean_embeddings(bags: Bags, table: Floats2d) -> Floats2d:
+    """Weighted mean of a bag's rows, float32[n, dim]; a zero row for an empty bag or weights that sum to 0."""
+    return sum_embeddings(bags.normalized(), table)
+
+
+def unit_bags(bags: Bags, table: Floats2d) -> Bags:
+    """Weights divided by the length of their row: the same as bags over unit rows, without a copy of the table."""
+    used, position = np.unique(bags.rows, return_inverse=True)
+    rows = np.asarray(table[used], dtype=np.float32)
+    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
+    return bags.with_weights(bags.weights * inverse[position])
+
+
+def unit_rows(matrix: Floats2d) -> Floats2d:
+    """Rows scaled to length 1; zero rows stay zero."""
+    norms = np.sqrt(np.einsum("ij,ij->i", matrix, matrix, dtype=np.float64))
+    inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
+    return (matrix * inverse[:, None]).astype(np.float32)
+
+
+def cosine_similarity(left: Floats1d, right: Floats1d) -> float:
+    """Cosine in [-1, 1], in float64; 0.0 when either vector is zero.
+
+    Raises:
+        InputError: The vectors have different lengths.
+    """
+    if left.shape != right.shape:
+        raise InputError(
+            f"Embeddings of {left.shape[-1]} and {right.shape[-1]} dimensions cannot be compared: "
+            "both documents must come from the same pipeline."
+        )
+    a, b = left.astype(np.float64), right.astype(np.float64)
+    norms = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(np.clip(a @ b / norms, -1.0, 1.0)) if norms > 0 else 0.0
+
+
+def principal_components(embeddings: Floats2d, n_components: int) -> Floats2d:
+    """First right singular vectors of the (uncentred) matrix of embeddings, float32[k, dim], k <= n_components.
+
+    Zero embeddings carry no direction and are left out. Signs are fixed (largest entry positive), so that the same
+    corpus gives the same bytes.
+    """
+    rows = embeddings[np.any(embeddings != 0, axis=1)].astype(np.float64)
+    if n_components < 1 or not len(rows):
+        return np.empty((0, embeddings.shape[1]), np.float32)
+    # dim x dim: one pass over the documents, however many there are
+    values, vectors = np.linalg.eigh(rows.T @ rows)
+    strongest = [i for i in np.argsort(values)[::-1][:n_components] if values[i] > 1e-12 * max(values[-1], 1e-300)]
+    components = vectors[:, strongest].T
+    signs = np.sign(components[np.arange(len(components)), np.abs(components).argmax(axis=1)])
+    return (components * signs[:, None]).astype(np.float32)
+
+
+def remove_components(embeddings: Floats2d, components: Floats2d) -> Floats2d:
+    """Embeddings less their projection on orthonormal components (Arora et al. 2017, algorithm 1, line 6)."""
+    if not len(components):
+        return embeddings
+    return np.asarray(embeddings - (embeddings @ components.T) @ components, dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class BagEmbedding:
+    """One way from bags of counts to document embeddings: weigh, reduce, remove common components.
+
+    Attributes:
+        weighting: Turns counts into weights.
+        reduction: ``sum`` or ``mean`` of the weighted rows; cosine is the same for both.
+        n_components: How many principal components of the corpus to remove (0: none).
+        normalize: Use rows of length 1.
+        components: float32[k, dim] once fitted.
+    """
+
+    weighting: Weighting = field(default_factory=Uniform)
+    reduction: Reduction = "mean"
+    n_components: int = 0
+    normalize: bool = False
+    components: Floats2d | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.reduction not in get_args(Reduction):
+            raise InputError(f"Unknown reduction {self.reduction!r}: expected one of {', '.join(get_args(Reduction))}.")
+
+    def fit(self, bags: Bags, table: Floats2d) -> "BagEmbedding":
+        """A copy whose weighting and components are fitted on a corpus of bags of counts."""
+        weighted = replace(self, weighting=self.weighting.fit(bags, table.shape[0]), components=None)
+        if self.n_components == 0:
+            return weighted
+        return replace(weighted, components=principal_components(weighted.reduce(bags, table), self.n_components))
+
+    def weigh(self, bags: Bags, table: Floats2d) -> Bags:
+        """The weights with which each row enters the embedding, before components are removed."""
+        weighted = self.weighting.transform(bags)
+        if self.reduction == "mean":
+            weighted = weighted.normalized()
+        return unit_bags(weighted, table) if self.normalize else weighted
+
+    def reduce(self, bags: Bags, table: Floats2d) -> Floats2d:
+        """float32[n, dim], weighed and reduced, components still in."""
+        return sum_embeddings(self.weigh(bags, table), table)
+
+    def transform(self, bags: Bags, table: Floats2d) -> Floats2d:
+        """Embeddings of bags of counts.
+
+        Args:
+            bags: ``n`` bags over the rows of ``table``.
+            table: float32[rows, dim].
+
+        Returns:
+            float32[n, dim]; zero rows for empty bags.
+
+        Raises:
+            InputError: It needs a fit and has none, or the table has another dimension than the components.
+        """
+        embeddings = self.reduce(bags, table)
+        if self.n_components == 0:
+            return embeddings
+        if self.components is None:
+            raise InputError("Common components have not been fitted: fit the embedding on a corpus first.")
+        if self.components.shape[1] != table.shape[1]:
+            raise InputError(
+                f"Components of {self.components.shape[1]} dimensions do not fit a table of {table.shape[1]}."
+            )
+        return remove_components(embeddings, self.components)
+
+    def state(self) -> State:
+        """Settings and fitted arrays, enough for ``embedding_from_state``."""
+        return {
+            "weighting": self.weighting.state(),
+            "reduction": self.reduction,
+            "n_components": self.n_components,
+            "normalize": self.normalize,
+            "components": self.components,
+        }
+
+
+def embedding_from_state(state: State) -> BagEmbedding:
+    """Rebuild an embedding from what its ``state()`` gave."""
+    return BagEmbedding(**{**state, "weighting": weighting_from_state(state["weighting"])})
+
+
+EMBEDDINGS: dict[str, BagEmbedding] = {
+    "sum": BagEmbedding(Uniform(), "sum"),
+    "mean": BagEmbedding(Uniform(), "mean"),
+    "tfidf": BagEmbedding(TfIdf(), "mean"),
+    "sif": BagEmbedding(Sif(), "mean", n_components=1),
+}
+"""The embeddings by name, unfitted."""
+
+
+def named_embedding(name: str) -> BagEmbedding:
+    """An unfitted embedding by its name.
+
+    Raises:
+        InputError: No embedding has this name.
+    """
+    if name not in EMBEDDINGS:
+        raise InputError(f"Unknown embedding {name!r}: expected one of {', '.join(EMBEDDINGS)}.")
+    return EMBEDDINGS[name]

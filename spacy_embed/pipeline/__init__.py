@@ -1,0 +1,1 @@
+"""The spaCy side: lookup forms, components, and text in, arrays out."""

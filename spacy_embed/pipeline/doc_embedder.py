@@ -1,0 +1,337 @@
+"""The ``doc_embedder`` component: documents, spans and tokens as weighted bags of rows of a vector table."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import blake2b
+from itertools import chain
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+from spacy.util import minibatch
+
+from spacy_embed.atomic_files import write_atomically
+from spacy_embed.bags import Bags
+from spacy_embed.embedding import BagEmbedding, embedding_from_state
+from spacy_embed.errors import InputError
+from spacy_embed.pipeline.extensions import EMBEDDERS, attach, install_hooks, register_extensions
+from spacy_embed.pipeline.spacy_table import SpacyTable
+from spacy_embed.state import state_from_bytes, state_to_bytes
+from spacy_embed.types import Weights
+from spacy_embed.vectors.directory_format import is_table, open_table
+from spacy_embed.vectors.table import VectorTable
+from spacy_embed.vectors.word_table import WordTable
+
+__all__ = ["DocEmbedder", "KeywordWeights", "attach"]
+
+_STATE_FILE = "embedding.npz"
+_TABLE_FOLDER = "vectors"
+
+
+class KeywordWeights:
+    """Only, or mostly, given words or parts of speech: what any other token counts.
+
+    Args:
+        words: Lookup forms that count 1; none means all.
+        pos: Universal parts of speech that count 1; none means all. Needs a tagger in the pipeline.
+        other: What a token counts that is neither; 0 leaves it out.
+    """
+
+    def __init__(self, words: Sequence[str] = (), pos: Sequence[str] = (), other: float = 0.0) -> None:
+        self.words = frozenset(words)
+        self.pos = frozenset(pos)
+        self.other = float(other)
+
+    def __call__(self, doc: Doc, forms: Sequence[str], start: int, stop: int) -> Optional[Weights]:
+        """float32[stop - start], or None when every token counts the same."""
+        if not self.words and not self.pos:
+            return None
+        if self.pos and not doc.has_annotation("POS"):
+            raise InputError(
+                "Keywords by part of speech need a tagger before 'doc_embedder': this Doc has no parts of speech."
+            )
+        counts = [
+            forms[i] in self.words or (bool(self.pos) and doc[i].pos_ in self.pos) for i in range(start, stop)
+        ]
+        return np.where(counts, np.float32(1.0), np.float32(self.other)).astype(np.float32)
+
+    def state(self) -> dict[str, Any]:
+        """Plain values."""
+        return {"words": sorted(self.words), "pos": sorted(self.pos), "other": self.other}
+
+
+class DocEmbedder:
+    """Sets ``doc._.embedding``, ``doc._.bag`` and ``doc._.coverage``, and the hooks behind ``doc.similarity``.
+
+    Args:
+        nlp: The pipeline that it is part of.
+        table: Where vectors come from; None for the pipeline's own, ``nlp.vocab.vectors``.
+        embedding: From bags of counts to embeddings; fitted by ``nlp.initialize`` or ``fit``.
+        keywords: Which tokens count.
+        name: The component's name.
+    """
+
+    def __init__(
+        self,
+        nlp: Language,
+        table: Optional[VectorTable],
+        embedding: BagEmbedding,
+        keywords: KeywordWeights,
+        name: str = "doc_embedder",
+    ) -> None:
+        self.nlp = nlp
+        self.name = name
+        self.embedding = embedding
+        self.keywords = keywords
+        self._table = table
+        self._rows: dict[str, int] = {}
+        self._fingerprint: Optional[str] = None
+
+    @property
+    def table(self) -> VectorTable:
+        """The vector table in use.
+
+        Raises:
+            InputError: There is none: no path in the config, and no vectors in the vocabulary.
+        """
+        if self._table is None:
+            if not self.nlp.vocab.vectors.n_keys:
+                raise InputError(
+                    f"'{self.name}' has no vectors: set 'vectors' in its config to a table or vector file, "
+                    "or load a pipeline that has vectors of its own."
+                )
+            self._table = SpacyTable(self.nlp.vocab)
+        return self._table
+
+    @table.setter
+    def table(self, table: VectorTable) -> None:
+        self._table = table
+        self._forget()
+
+    @property
+    def fingerprint(self) -> str:
+        """What Docs carry to find this component again: a hash of the table, the fitted state and the keywords."""
+        if self._fingerprint is None:
+            parts = state_to_bytes(
+                {"e": self.embedding.state(), "k": self.keywords.state(), "t": self.table.fingerprint}
+            )
+            self._fingerprint = blake2b(parts, digest_size=16).hexdigest()
+            EMBEDDERS[self._fingerprint] = self
+        return self._fingerprint
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Embed one Doc."""
+        return self._embed([doc])[0]
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Embed many Docs, a matrix product a batch."""
+        for batch in minibatch(stream, size=batch_size):
+            yield from self._embed(list(batch))
+
+    def embed_bare(self, doc: Doc) -> Doc:
+        """Embed a Doc that lost its forms with its user data (``Span.as_doc``)."""
+        if doc._.forms is None:
+            for _, component in self.nlp.pipeline:
+                if hasattr(component, "analyzer"):
+                    component(doc)
+        return self(doc)
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Optional[Language] = None,
+        corpus: Optional[str] = None,
+    ) -> None:
+        """Fit the weighting (idf, frequencies, components) on a stated corpus.
+
+        Args:
+            get_examples: Training examples, whose texts are used when no corpus is named.
+            nlp: The pipeline.
+            corpus: Path of a corpus that ``spacy-embed index`` reads.
+
+        Raises:
+            InputError: It needs a corpus and got none, or only spaCy's dummy example.
+        """
+        if corpus is not None:
+            from spacy_embed.retrieval.corpus import read_corpus
+
+            self.fit_texts(document.full_text for document in read_corpus(Path(corpus)))
+            return
+        docs = [example.reference for example in get_examples()]
+        is_dummy = len(docs) == 1 and [token.text for token in docs[0]] == ["x", "y", "z"]
+        if docs and not is_dummy:
+            self.fit_texts(doc.text for doc in docs)
+        elif not self.is_fitted:
+            raise InputError(
+                f"'{self.name}' needs a corpus to fit '{self.embedding.weighting.name}' on, and got none (spaCy's dummy "
+                "example does not count): pass examples to nlp.initialize, or set corpus under "
+                f"[initialize.components.{self.name}]."
+            )
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether documents can be embedded."""
+        return needs_no_fit(self.embedding)
+
+    def fit_texts(self, texts: Iterable[str]) -> None:
+        """Fit on texts, passed through the components that stand before this one."""
+        names = self.nlp.pipe_names
+        later = names[names.index(self.name) :] if self.name in names else []
+        with self.nlp.select_pipes(disable=later):
+            self.fit(self.nlp.pipe(texts))
+
+    def fit(self, docs: Iterable[Doc]) -> None:
+        """Fit the weighting and the common components on Docs that have their lookup forms."""
+        batches = [self._counts(list(batch))[0] for batch in minibatch(docs, size=1000)]
+        bags = Bags.concatenate(batches)
+        if not len(bags.rows):
+            raise InputError(
+                f"'{self.name}' was fitted on {len(bags)} documents, none with a word of the vector table: "
+                "check that the table is of this language and that its keys fit the lookup forms."
+            )
+        self.embedding = self.embedding.fit(bags, self.table.rows)
+        self._forget()
+
+    def token_weights(self, doc: Doc, start: int, stop: int) -> Optional[Weights]:
+        """What each token counts, or None when all count 1."""
+        return self.keywords(doc, self._forms(doc), start, stop)
+
+    def _embed(self, docs: list[Doc]) -> list[Doc]:
+        counts, token_rows, content = self._counts(docs)
+        embeddings = self.embedding.transform(counts, self.table.rows)
+        weighted = self.embedding.weighting.transform(counts)
+        for i, doc in enumerate(docs):
+            doc._.token_rows = token_rows[i]
+            doc._.bag_rows, doc._.bag_weights = (part.copy() for part in weighted.at(i))
+            doc._.embedding = embeddings[i].copy()
+            found = int((token_rows[i] >= 0).sum())
+            doc._.coverage = found / content[i] if content[i] else 0.0
+            doc._.embedder = self.fingerprint
+            install_hooks(doc)
+        return docs
+
+    def _counts(self, docs: list[Doc]) -> tuple[Bags, list[Any], list[int]]:
+        """Bags of counts, the row of each token, and the number of tokens that were looked up, of each Doc."""
+        forms = [self._forms(doc) for doc in docs]
+        offsets = np.cumsum([0] + [len(of_doc) for of_doc in forms])
+        rows = self._find(list(chain.from_iterable(forms)))
+        parts = [self.keywords(doc, of_doc, 0, len(doc)) for doc, of_doc in zip(docs, forms, strict=True)]
+        weights = None if any(part is None for part in parts) or not parts else np.concatenate(parts)
+        content = [sum(map(bool, of_doc)) for of_doc in forms]
+        token_rows = [rows[start:stop].copy() for start, stop in zip(offsets[:-1], offsets[1:], strict=True)]
+        return Bags.from_tokens(rows, offsets, weights), token_rows, content
+
+    def _forms(self, doc: Doc) -> Sequence[str]:
+        forms: Optional[Sequence[str]] = doc._.forms
+        return forms if forms is not None else [token.text for token in doc]
+
+    def _find(self, forms: list[str]) -> Any:
+        known = self._rows
+        missing = list(set(forms).difference(known))
+        if missing:
+            known.update(zip(missing, self.table.find(missing).tolist(), strict=True))
+            known[""] = -1
+        return np.fromiter(map(known.__getitem__, forms), dtype=np.int32, count=len(forms))
+
+    def _forget(self) -> None:
+        self._rows = {}
+        self._fingerprint = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_rows": {}, "_fingerprint": None}
+
+    # the table goes by path where it has one: bytes are what spaCy sends to worker processes
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """Fitted state, and the table: its path when it is a folder, else all of it."""
+        state: dict[str, Any] = {"embedding": self.embedding.state(), "keywords": self.keywords.state(), "table": None}
+        table = self._table
+        if isinstance(table, WordTable) and _TABLE_FOLDER not in exclude:
+            if table.path is not None:
+                state["table"] = {"path": str(table.path), "fingerprint": table.fingerprint}
+            else:
+                state["table"] = {"words": list(table.words), "rows": table.rows, "word_rows": table.keys.word_rows}
+        return state_to_bytes(state)
+
+    def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "DocEmbedder":
+        """Restore ``to_bytes``. Raises InputError when the table is gone or another."""
+        state = state_from_bytes(data, where=f"'{self.name}' bytes")
+        saved = state["table"]
+        if saved is not None and "path" in saved:
+            self._table = open_table(Path(saved["path"]), saved["fingerprint"])
+        elif saved is not None:
+            self._table = WordTable.build(saved["words"], saved["rows"], word_rows=saved["word_rows"])
+        self._restore(state)
+        return self
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        """Fitted state, and a copy of the table, so that the folder can travel; ``exclude=["vectors"]`` leaves it out."""
+        path = Path(path)
+        path.mkdir(parents=True, exist_ok=True)
+        table = self._table
+        state = {"embedding": self.embedding.state(), "keywords": self.keywords.state(), "table": None}
+        if isinstance(table, WordTable):
+            state["table"] = {"fingerprint": table.fingerprint}
+            if _TABLE_FOLDER not in exclude and table.path != (path / _TABLE_FOLDER).resolve():
+                table.save(path / _TABLE_FOLDER, overwrite=True)
+        write_atomically(path / _STATE_FILE, state_to_bytes(state))
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "DocEmbedder":
+        """Restore ``to_disk``. Raises InputError when something is missing, damaged or another table."""
+        path = Path(path)
+        file = path / _STATE_FILE
+        if not file.is_file():
+            raise InputError(f"{file} is missing: the saved pipeline is incomplete, save it again.")
+        state = state_from_bytes(file.read_bytes(), where=str(file))
+        expected = state["table"] and state["table"]["fingerprint"]
+        if is_table(path / _TABLE_FOLDER):
+            self._table = open_table(path / _TABLE_FOLDER, expected)
+        elif expected is not None and self.table.fingerprint != expected:
+            raise InputError(f"'{self.name}' was saved with another vector table than {expected}: give it that one.")
+        self._restore(state)
+        return self
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.embedding = embedding_from_state(state["embedding"])
+        self.keywords = KeywordWeights(**state["keywords"])
+        self._forget()
+        if self._table is not None:
+            # Docs that this component made elsewhere find it again
+            self.fingerprint  # noqa: B018
+
+
+def needs_no_fit(embedding: BagEmbedding) -> bool:
+    """Whether an embedding is ready to use."""
+    fitted_arrays = {"idf", "probabilities"}
+    weighting = embedding.weighting.state()
+    ready = all(weighting[key] is not None for key in fitted_arrays & set(weighting))
+    return ready and (embedding.n_components == 0 or embedding.components is not None)
+
+
+def make_component(
+    nlp: Language, name: str, vectors: Optional[str], embedding: BagEmbedding, keywords: KeywordWeights
+) -> DocEmbedder:
+    """The component for a pipeline; its table is opened here."""
+    from spacy_embed.vectors import load_vectors
+
+    register_extensions()
+    table = load_vectors(vectors) if vectors is not None and Path(vectors).exists() else None
+    if vectors is not None and table is None:
+        # a saved pipeline brings its table along, and from_disk opens that one
+        table = _MissingTable(vectors)  # type: ignore[assignment]
+    return DocEmbedder(nlp, table, embedding, keywords, name)
+
+
+class _MissingTable:
+    """Stands for a table whose path does not exist here, until a saved copy takes its place."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise InputError(f"There are no vectors at {self.path}: check the path in the config of 'doc_embedder'.")

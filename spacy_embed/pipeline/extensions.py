@@ -1,0 +1,166 @@
+"""The extension attributes that the components set: numbers on the Doc, views of them on spans and tokens.
+
+Everything lives in ``Doc.user_data`` as plain arrays, strings and lists, so it survives ``n_process``, ``to_bytes``,
+pickling and ``DocBin(store_user_data=True)``. Hooks do not: ``attach`` puts them back.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, Union
+from weakref import WeakValueDictionary
+
+import numpy as np
+from spacy.tokens import Doc, Span, Token
+
+from spacy_embed.errors import InputError
+
+if TYPE_CHECKING:
+    from spacy_embed.bags import Bags
+    from spacy_embed.pipeline.doc_embedder import DocEmbedder
+    from spacy_embed.types import Floats1d
+
+Container = Union[Doc, Span, Token]
+
+EMBEDDERS: "WeakValueDictionary[str, DocEmbedder]" = WeakValueDictionary()
+"""Loaded embedders by the fingerprint that Docs carry: getters have only the Doc to go by."""
+
+DOC_VALUES = ("forms", "token_rows", "bag_rows", "bag_weights", "embedding", "coverage", "embedder")
+"""What is stored; all else is computed from it."""
+
+
+def register_extensions() -> None:
+    """Register the attributes, once; another package's attribute of the same name is left alone."""
+    for name in DOC_VALUES:
+        _register(Doc, name, default=None)
+    _register(Doc, "bag", getter=bag_of)
+    _register(Doc, "similarity", method=similarity_of)
+    _register(Span, "forms", getter=span_forms)
+    _register(Span, "bag", getter=bag_of)
+    _register(Span, "embedding", getter=embedding_of)
+    _register(Span, "similarity", method=similarity_of)
+    _register(Token, "form", getter=token_form)
+    _register(Token, "embedding", getter=embedding_of)
+
+
+def _register(owner: Any, name: str, **definition: Any) -> None:
+    if not owner.has_extension(name):
+        owner.set_extension(name, **definition)
+
+
+def span_forms(span: Span) -> list[str]:
+    """The forms of a span's tokens."""
+    forms: list[str] = (span.doc._.forms or [])[span.start : span.end]
+    return forms
+
+
+def token_form(token: Token) -> str:
+    """The token's lookup form; empty when it is left out."""
+    forms = token.doc._.forms
+    return forms[token.i] if forms else ""
+
+
+def embedder_of(doc: Doc) -> "DocEmbedder":
+    """The loaded component that embedded the Doc.
+
+    Raises:
+        InputError: The Doc was never embedded, or its pipeline is not loaded in this process.
+    """
+    fingerprint = doc._.embedder
+    if fingerprint is None:
+        raise InputError("This Doc has no embedding: run it through a pipeline with 'doc_embedder'.")
+    if fingerprint not in EMBEDDERS:
+        raise InputError("The pipeline that embedded this Doc is not loaded: load it, then ask again.")
+    return EMBEDDERS[fingerprint]
+
+
+def counts_of(container: Container) -> "Bags":
+    """The bag of counts of a Doc, Span or Token, before any weighting."""
+    from spacy_embed.bags import Bags
+
+    doc = container if isinstance(container, Doc) else container.doc
+    if isinstance(container, Token):
+        start, stop = container.i, container.i + 1
+    else:
+        start, stop = (0, len(doc)) if isinstance(container, Doc) else (container.start, container.end)
+    embedder = embedder_of(doc)
+    rows = doc._.token_rows[start:stop]
+    return Bags.from_tokens(rows, np.array([0, len(rows)]), embedder.token_weights(doc, start, stop))
+
+
+def bag_of(container: Container) -> "Bags":
+    """One bag: rows of the vector table with the weights of the pipeline's weighting."""
+    from spacy_embed.bags import Bags
+
+    if isinstance(container, Doc) and container._.bag_rows is not None:
+        return Bags(
+            container._.bag_rows, container._.bag_weights, np.array([0, len(container._.bag_rows)], dtype=np.int64)
+        )
+    doc = container if isinstance(container, Doc) else container.doc
+    return embedder_of(doc).embedding.weighting.transform(counts_of(container))
+
+
+def embedding_of(container: Container, fingerprint: str | None = None) -> "Floats1d":
+    """float32[dim] of a Doc, Span or Token.
+
+    Args:
+        container: What to embed.
+        fingerprint: The embedder to use when the Doc was never embedded (a copy made by ``Span.as_doc``).
+    """
+    doc = container if isinstance(container, Doc) else container.doc
+    if doc._.embedding is None and fingerprint is not None and fingerprint in EMBEDDERS:
+        EMBEDDERS[fingerprint].embed_bare(doc)
+    if isinstance(container, Doc) and doc._.embedding is not None:
+        vector: Floats1d = doc._.embedding
+        return vector
+    embedder = embedder_of(doc)
+    vector = embedder.embedding.transform(counts_of(container), embedder.table.rows)[0]
+    return vector
+
+
+def similarity_of(container: Container, other: Container, fingerprint: str | None = None) -> float:
+    """Cosine of two embeddings in [-1, 1]; 0.0 when either is empty or fully out of vocabulary."""
+    from spacy_embed.embedding import cosine_similarity
+
+    return cosine_similarity(embedding_of(container, fingerprint), embedding_of(other, fingerprint))
+
+
+def vector_norm_of(container: Container, fingerprint: str | None = None) -> float:
+    """Length of the embedding."""
+    return float(np.linalg.norm(embedding_of(container, fingerprint)))
+
+
+def has_vector_of(container: Container, fingerprint: str | None = None) -> bool:
+    """False when the embedding is zero: nothing in it was found in the table."""
+    return bool(np.any(embedding_of(container, fingerprint)))
+
+
+_HOOKS = {
+    "vector": embedding_of,
+    "vector_norm": vector_norm_of,
+    "has_vector": has_vector_of,
+    "similarity": similarity_of,
+}
+
+
+def install_hooks(doc: Doc) -> Doc:
+    """Make ``vector``, ``vector_norm``, ``has_vector`` and ``similarity`` of the Doc, its spans and tokens ours."""
+    fingerprint = doc._.embedder
+    for name, function in _HOOKS.items():
+        # a partial of a module's function: light to pickle, and alive in the copies of Span.as_doc
+        hook = partial(function, fingerprint=fingerprint)
+        doc.user_hooks[name] = hook
+        doc.user_span_hooks[name] = hook
+        doc.user_token_hooks[name] = hook
+    return doc
+
+
+def attach(docs: Iterable[Doc]) -> Iterator[Doc]:
+    """Reinstall the hooks on Docs that came back from another process, from bytes or from a DocBin.
+
+    Raises:
+        InputError: A Doc has no embedding.
+    """
+    for doc in docs:
+        if doc._.embedder is None:
+            raise InputError("This Doc has no embedding: run it through a pipeline with 'doc_embedder'.")
+        yield install_hooks(doc)

@@ -1,0 +1,115 @@
+# ruff: noqa: UP006, UP007, UP035, UP045  -- spaCy reads these signatures on every supported Python
+"""Component factories. Kept light: spaCy imports this module at the first ``spacy.blank`` of everyone who has us."""
+
+from typing import List, Literal, Optional
+
+from spacy.language import Language
+
+from spacy_embed.pipeline.form_options import Accents, Case, Drop, Lemma, Script, Terms, Width, Yo, form_options
+
+
+@Language.factory(
+    "lookup_forms",
+    default_config={
+        "case": None,
+        "accents": None,
+        "yo": None,
+        "width": None,
+        "script": None,
+        "lemma": None,
+        "stop_words": None,
+        "punctuation": None,
+        "numbers": None,
+        "template": None,
+        "terms": None,
+    },
+    assigns=["doc._.forms"],
+)
+def make_lookup_forms(
+    nlp: Language,
+    name: str,
+    case: Optional[Case],
+    accents: Optional[Accents],
+    yo: Optional[Yo],
+    width: Optional[Width],
+    script: Optional[Script],
+    lemma: Optional[Lemma],
+    stop_words: Optional[Drop],
+    punctuation: Optional[Drop],
+    numbers: Optional[Drop],
+    template: Optional[str],
+    terms: Optional[Terms],
+):
+    """Lookup forms of each token; None takes the language's default (see ``form_options.FormOptions``)."""
+    from spacy_embed.pipeline.lookup_forms import make_component
+
+    options = form_options(
+        nlp.lang,
+        case=case,
+        accents=accents,
+        yo=yo,
+        width=width,
+        script=script,
+        lemma=lemma,
+        stop_words=stop_words,
+        punctuation=punctuation,
+        numbers=numbers,
+        template=template,
+        terms=terms,
+    )
+    return make_component(nlp, options)
+
+
+@Language.factory(
+    "doc_embedder",
+    default_config={
+        "vectors": None,
+        "method": "mean",
+        "smoothing": "smooth",
+        "sublinear": False,
+        "a": 1e-3,
+        "n_components": None,
+        "normalize": False,
+        "keywords": [],
+        "keyword_pos": [],
+        "other_weight": 0.0,
+    },
+    assigns=["doc._.embedding", "doc._.bag_rows", "doc._.bag_weights", "doc._.coverage"],
+)
+def make_doc_embedder(
+    nlp: Language,
+    name: str,
+    vectors: Optional[str],
+    method: Literal["sum", "mean", "tfidf", "sif"],
+    smoothing: Literal["smooth", "standard", "textbook", "bm25", "probabilistic"],
+    sublinear: bool,
+    a: float,
+    n_components: Optional[int],
+    normalize: bool,
+    keywords: List[str],
+    keyword_pos: List[str],
+    other_weight: float,
+):
+    """Document embeddings.
+
+    vectors: path of a table or vector file; None for the pipeline's own vectors.
+    method: sum, mean, tfidf or sif; the last two are fitted by ``nlp.initialize``.
+    smoothing, sublinear: tfidf's formula. a: sif's.
+    n_components: common components to remove; None for the method's own (1 for sif, else 0).
+    normalize: use rows of length 1.
+    keywords, keyword_pos, other_weight: only these forms and parts of speech count 1, the others this much.
+    """
+    from dataclasses import replace
+
+    from spacy_embed.embedding import named_embedding
+    from spacy_embed.pipeline.doc_embedder import KeywordWeights, make_component
+    from spacy_embed.weighting import Sif, TfIdf
+
+    embedding = replace(named_embedding(method), normalize=normalize)
+    if method == "tfidf":
+        embedding = replace(embedding, weighting=TfIdf(smoothing, sublinear))
+    elif method == "sif":
+        embedding = replace(embedding, weighting=Sif(a))
+    if n_components is not None:
+        embedding = replace(embedding, n_components=n_components)
+    return make_component(nlp, name, vectors, embedding, KeywordWeights(keywords, keyword_pos, other_weight))

@@ -1,0 +1,74 @@
+"""The ``lookup_forms`` component: the key under which each token is looked up."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from spacy.attrs import LEMMA, ORTH, POS
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+
+from spacy_embed.pipeline.form_analyzer import FormAnalyzer
+from spacy_embed.pipeline.form_options import FormOptions
+from spacy_embed.pipeline.terms import TermAnalyzer
+
+
+class LookupForms:
+    """Sets ``doc._.forms``: one string a token, empty where the token is left out.
+
+    Each type is worked out once per process, whatever it costs.
+
+    Args:
+        vocab: The pipeline's vocabulary.
+        language: Its language code.
+        options: What to do to a token.
+        stop_words: The language's stop words.
+    """
+
+    def __init__(self, vocab: Vocab, language: str, options: FormOptions, stop_words: Iterable[str]) -> None:
+        self.vocab = vocab
+        self.language = language
+        self.options = options
+        self.analyzer = FormAnalyzer(options, frozenset(stop_words))
+        self.terms = TermAnalyzer(language, options.terms, self.analyzer.simplify)
+        self._attributes = [ORTH, LEMMA, POS] if options.needs_context else [ORTH]
+        self._forms: dict[Any, str] = {}
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Set the forms of one Doc."""
+        doc._.forms = self.forms(doc)
+        return doc
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Set the forms of many Docs."""
+        for doc in stream:
+            yield self(doc)
+
+    def forms(self, doc: Doc) -> list[str]:
+        """The lookup form of each token; empty where it is left out."""
+        types = doc.to_array(self._attributes).tolist()
+        if self.options.needs_context:
+            types = list(map(tuple, types))
+        known = self._forms
+        for missing in set(types).difference(known):
+            known[missing] = self._form(missing)
+        return list(map(known.__getitem__, types))
+
+    def _form(self, key: Any) -> str:
+        strings = self.vocab.strings
+        if not self.options.needs_context:
+            return self.analyzer.form(strings[key])
+        orth, lemma, pos = key
+        return self.analyzer.form(strings[orth], strings[lemma], strings[pos])
+
+    def __getstate__(self) -> dict[str, Any]:
+        # the cache is worked out again: what is pickled stays small
+        return {**self.__dict__, "_forms": {}}
+
+
+def make_component(nlp: Language, options: FormOptions) -> LookupForms:
+    """The component for a pipeline, with its language's stop words."""
+    from spacy_embed.pipeline.extensions import register_extensions
+
+    register_extensions()
+    return LookupForms(nlp.vocab, nlp.lang, options, nlp.Defaults.stop_words)

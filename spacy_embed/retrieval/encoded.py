@@ -1,0 +1,97 @@
+"""What passes between the corpus, the encoding workers and the store: Arrow record batches.
+
+A kernel turns batches of ``TEXTS`` into batches of ``encoded_schema()``, one row a document, in any process. Its
+dictionaries are those of one batch; ``Vocabulary`` turns them into ids of the whole corpus.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+import json
+
+import numpy as np
+import pyarrow as pa
+
+from spacy_embed.bags import Bags
+from spacy_embed.retrieval.corpus import Document
+from spacy_embed.types import Rows
+
+TEXTS = pa.schema([(name, pa.string()) for name in ("id", "lang", "title", "text", "metadata")])
+"""Documents as read; ``lang`` may be empty, ``metadata`` is a JSON object."""
+
+KEYS = pa.list_(pa.dictionary(pa.int32(), pa.string()))
+COUNTS = pa.list_(pa.float32())
+
+ENCODED = pa.schema(
+    [
+        *TEXTS,
+        ("tokens", pa.int32()),
+        ("keys", KEYS),
+        ("key_counts", COUNTS),
+        ("terms", KEYS),
+        ("term_counts", COUNTS),
+    ]
+)
+"""``tokens``: how many were looked up. ``keys``: ``lang:form``, a bag of them with ``key_counts`` (in running order
+and unmerged when training asks for sequences). ``terms``: what BM25 indexes, with ``term_counts``."""
+
+Kernel = Callable[[pa.RecordBatch], pa.RecordBatch]
+
+SEPARATOR = ":"
+
+
+def key_of(lang: str, form: str) -> str:
+    """The key of a lookup form in an index's vocabulary."""
+    return f"{lang}{SEPARATOR}{form}"
+
+
+def text_batches(documents: Iterable[Document], size: int = 512) -> Iterator[pa.RecordBatch]:
+    """Documents in record batches of ``TEXTS``."""
+    iterator = iter(documents)
+    while batch := list(islice(iterator, size)):
+        columns: list[list[Any]] = [
+            [document.id for document in batch],
+            [document.lang for document in batch],
+            [document.title for document in batch],
+            [document.text for document in batch],
+            [json.dumps(document.metadata, ensure_ascii=False, default=str) for document in batch],
+        ]
+        yield pa.record_batch(columns, schema=TEXTS)
+
+
+def list_bags(rows: pa.ListArray, weights: pa.ListArray) -> Bags:
+    """Bags of two list columns: int32 ids (or dictionary indices) and float32 weights."""
+    values = rows.flatten()
+    if pa.types.is_dictionary(values.type):
+        values = values.indices
+    sizes = rows.value_lengths().to_numpy(zero_copy_only=False)
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+    return Bags.build(values.to_numpy(zero_copy_only=False), weights.flatten().to_numpy(zero_copy_only=False), offsets)
+
+
+def list_columns(bags: Bags) -> tuple[pa.ListArray, pa.ListArray]:
+    """The two list columns of bags."""
+    offsets = pa.array(bags.offsets.astype(np.int32))
+    return (
+        pa.ListArray.from_arrays(offsets, pa.array(bags.rows)),
+        pa.ListArray.from_arrays(offsets, pa.array(bags.weights)),
+    )
+
+
+class Vocabulary:
+    """Strings to consecutive ids, in order of first appearance."""
+
+    def __init__(self) -> None:
+        self.ids: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def bags(self, keys: pa.ListArray, counts: pa.ListArray) -> Bags:
+        """Bags of a batch over the ids of this vocabulary; new strings are added."""
+        dictionary = keys.flatten().dictionary.to_pylist()
+        ids = self.ids
+        new_ids: Rows = np.array([ids.setdefault(key, len(ids)) for key in dictionary], dtype=np.int32)
+        bags = list_bags(keys, counts)
+        return Bags(new_ids[bags.rows] if len(bags.rows) else bags.rows, bags.weights, bags.offsets)

@@ -1,0 +1,1 @@
+"""Trainers: corpora of token lists in, vector tables out."""

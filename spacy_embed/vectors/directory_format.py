@@ -1,0 +1,142 @@
+"""The package's own table format: a folder of npy files and one JSON file, opened by memory mapping.
+
+    table.json    format, version, shape, fingerprint, and where the table came from
+    rows.npy      float32[n_rows, dim]
+    words.npy     uint8[bytes], all words in UTF-8
+    offsets.npy   int64[words + 1]
+    hashes.npy    uint64[words], ascending
+    order.npy     int32[words]
+    word_rows.npy int32[words]
+    extra.*.npy   further arrays, any shape
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spacy_embed.atomic_files import new_directory
+from spacy_embed.errors import InputError
+from spacy_embed.vectors.key_index import KeyIndex
+from spacy_embed.vectors.word_table import WordTable
+
+MARKER = "table.json"
+FORMAT = "spacy-embed table"
+VERSION = 1
+
+
+def is_table(path: Path) -> bool:
+    """Whether the folder is a table of this format."""
+    return (path / MARKER).is_file()
+
+
+def write_table(table: WordTable, path: Path, *, overwrite: bool = False) -> None:
+    """Write a table; the folder appears whole or not at all.
+
+    Raises:
+        InputError: The path is taken, or cannot be written.
+    """
+    header = {
+        **table.metadata,
+        "format": FORMAT,
+        "version": VERSION,
+        "rows": len(table.rows),
+        "dim": table.dim,
+        "words": len(table),
+        "fingerprint": table.fingerprint,
+        "extras": sorted(table.extras),
+    }
+    arrays: dict[str, NDArray[Any]] = {
+        "rows": table.rows,
+        "words": table.keys.text,
+        "offsets": table.keys.offsets,
+        "hashes": table.keys.hashes,
+        "order": table.keys.order,
+        "word_rows": table.keys.word_rows,
+        **{f"extra.{name}": array for name, array in table.extras.items()},
+    }
+    with new_directory(path, overwrite=overwrite, marker=MARKER) as folder:
+        for name, array in arrays.items():
+            np.save(folder / f"{name}.npy", array, allow_pickle=False)
+        (folder / MARKER).write_text(json.dumps(header, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def open_table(path: Path, expected_fingerprint: str | None = None) -> WordTable:
+    """Memory-map a table.
+
+    Args:
+        path: Its folder.
+        expected_fingerprint: Refuse another table than the one that was meant.
+
+    Raises:
+        InputError: It is missing, damaged, of another format version, or another table.
+    """
+    header = _read_header(path)
+    n_rows, dim, n_words = (header[key] for key in ("rows", "dim", "words"))
+    rows = _map(path, "rows", (n_rows, dim), np.float32)
+    keys = KeyIndex(
+        _map(path, "words", None, np.uint8),
+        _map(path, "offsets", (n_words + 1,), np.int64),
+        _map(path, "hashes", (n_words,), np.uint64),
+        _map(path, "order", (n_words,), np.int32),
+        _map(path, "word_rows", (n_words,), np.int32),
+    )
+    if int(keys.offsets[-1]) != len(keys.text):
+        raise InputError(f"{path}/words.npy holds {len(keys.text)} bytes, expected {keys.offsets[-1]}: write it again.")
+    if expected_fingerprint is not None and header["fingerprint"] != expected_fingerprint:
+        raise InputError(
+            f"The vector table at {path} changed: expected fingerprint {expected_fingerprint}, "
+            f"found {header['fingerprint']}. Put the old table back, or fit and index again with the new one."
+        )
+    extras = {name: _load(path, f"extra.{name}") for name in header.get("extras", [])}
+    return WordTable(keys, rows, header, path.resolve(), extras)
+
+
+def _read_header(path: Path) -> dict[str, Any]:
+    file = path / MARKER
+    if not file.is_file():
+        raise InputError(f"{path} is not a vector table: it holds no {MARKER}.")
+    try:
+        header = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{file} is damaged ({error}): write the table again.") from error
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise InputError(f"{file} does not describe a '{FORMAT}'.")
+    if header.get("version") != VERSION:
+        raise InputError(f"{path} is a table of version {header.get('version')}; this package reads version {VERSION}.")
+    if not all(isinstance(header.get(key), int) and header[key] >= 0 for key in ("rows", "dim", "words")):
+        raise InputError(f"{file} is damaged: rows, dim and words must be whole numbers. Write the table again.")
+    if not isinstance(header.get("fingerprint"), str):
+        raise InputError(f"{file} is damaged: it has no fingerprint. Write the table again.")
+    return header
+
+
+def _map(path: Path, name: str, shape: tuple[int, ...] | None, dtype: type[np.generic]) -> NDArray[Any]:
+    array = _load(path, name)
+    if array.dtype != dtype or (shape is not None and array.shape != shape) or array.ndim > 2:
+        expected = f"{np.dtype(dtype).name}{list(shape) if shape is not None else '[bytes]'}"
+        raise InputError(
+            f"{path / name}.npy holds {array.dtype.name}{list(array.shape)}, expected {expected}: write the table again."
+        )
+    return array
+
+
+def _load(path: Path, name: str) -> NDArray[Any]:
+    file = path / f"{name}.npy"
+    try:
+        with file.open("rb") as stream:
+            np.lib.format.read_magic(stream)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+            data_bytes = file.stat().st_size - stream.tell()
+        expected_bytes = int(np.prod(shape, dtype=object)) * dtype.itemsize
+        if dtype.hasobject or data_bytes != expected_bytes:
+            raise ValueError(f"{data_bytes} bytes of data where its header asks for {expected_bytes}")
+        # an empty region cannot be mapped
+        array: NDArray[Any] = np.load(file, mmap_mode="r" if expected_bytes else None, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise InputError(f"{file} is missing: the table is incomplete, write it again.") from error
+    except (ValueError, OSError, EOFError) as error:
+        raise InputError(f"{file} is truncated or damaged ({error}): write the table again.") from error
+    return array

