@@ -26,6 +26,8 @@ MARKER = "table.json"
 FORMAT = "spacy-embed table"
 VERSION = 1
 
+_KEY_FILES = {"text": "words"}
+
 
 def is_table(path: Path) -> bool:
     """Whether the folder is a table of this format."""
@@ -48,18 +50,11 @@ def write_table(table: WordTable, path: Path, *, overwrite: bool = False) -> Non
         "fingerprint": table.fingerprint,
         "extras": sorted(table.extras),
     }
-    arrays: dict[str, NDArray[Any]] = {
-        "rows": table.rows,
-        "words": table.keys.text,
-        "offsets": table.keys.offsets,
-        "hashes": table.keys.hashes,
-        "order": table.keys.order,
-        "word_rows": table.keys.word_rows,
-        **{f"extra.{name}": array for name, array in table.extras.items()},
-    }
     with new_directory(path, overwrite=overwrite, marker=MARKER) as folder:
-        for name, array in arrays.items():
-            np.save(folder / f"{name}.npy", array, allow_pickle=False)
+        np.save(folder / "rows.npy", table.rows, allow_pickle=False)
+        save_keys(table.keys, folder)
+        for name, array in table.extras.items():
+            np.save(folder / f"extra.{name}.npy", array, allow_pickle=False)
         (folder / MARKER).write_text(json.dumps(header, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
@@ -76,15 +71,7 @@ def open_table(path: Path, expected_fingerprint: str | None = None) -> WordTable
     header = _read_header(path)
     n_rows, dim, n_words = (header[key] for key in ("rows", "dim", "words"))
     rows = _map(path, "rows", (n_rows, dim), np.float32)
-    keys = KeyIndex(
-        _map(path, "words", None, np.uint8),
-        _map(path, "offsets", (n_words + 1,), np.int64),
-        _map(path, "hashes", (n_words,), np.uint64),
-        _map(path, "order", (n_words,), np.int32),
-        _map(path, "word_rows", (n_words,), np.int32),
-    )
-    if int(keys.offsets[-1]) != len(keys.text):
-        raise InputError(f"{path}/words.npy holds {len(keys.text)} bytes, expected {keys.offsets[-1]}: write it again.")
+    keys = open_keys(path, n_words)
     if expected_fingerprint is not None and header["fingerprint"] != expected_fingerprint:
         raise InputError(
             f"The vector table at {path} changed: expected fingerprint {expected_fingerprint}, "
@@ -92,6 +79,31 @@ def open_table(path: Path, expected_fingerprint: str | None = None) -> WordTable
         )
     extras = {name: _load(path, f"extra.{name}") for name in header.get("extras", [])}
     return WordTable(keys, rows, header, path.resolve(), extras)
+
+
+def save_keys(keys: KeyIndex, folder: Path) -> None:
+    """Write a key index into a folder."""
+    folder.mkdir(exist_ok=True)
+    for name in KeyIndex.__dataclass_fields__:
+        np.save(folder / f"{_KEY_FILES.get(name, name)}.npy", getattr(keys, name), allow_pickle=False)
+
+
+def open_keys(folder: Path, n_words: int | None = None) -> KeyIndex:
+    """Memory-map a key index. Raises InputError when it is missing or damaged."""
+    word_rows = _map(folder, "word_rows", None if n_words is None else (n_words,), np.int32)
+    n_words = len(word_rows)
+    keys = KeyIndex(
+        _map(folder, "words", None, np.uint8),
+        _map(folder, "offsets", (n_words + 1,), np.int64),
+        _map(folder, "hashes", (n_words,), np.uint64),
+        _map(folder, "order", (n_words,), np.int32),
+        word_rows,
+    )
+    if int(keys.offsets[-1]) != len(keys.text):
+        raise InputError(
+            f"{folder / 'words'}.npy holds {len(keys.text)} bytes, expected {keys.offsets[-1]}: write it again."
+        )
+    return keys
 
 
 def _read_header(path: Path) -> dict[str, Any]:

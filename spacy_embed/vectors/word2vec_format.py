@@ -37,7 +37,7 @@ def read_vector_file(path: Path) -> WordTable:
     rows, words = _load(path, layout)
     if not words:
         raise InputError(f"{path} holds no vectors.")
-    metadata = {"source": {"format": layout.kind, "file": path.name}}
+    metadata = {"source": {"format": layout.kind, "file": str(path.resolve())}}
     try:
         return WordTable.build(words, rows, metadata=metadata)
     except InputError as error:

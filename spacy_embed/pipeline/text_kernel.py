@@ -1,0 +1,176 @@
+"""The encoding kernel: record batches of texts in, record batches of bags out, the same in every process."""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from spacy.language import Language
+
+from spacy_embed.bags import Bags
+from spacy_embed.pipeline.form_options import LANGUAGES
+from spacy_embed.pipeline.language_pipelines import check_language, default_pipeline, load_pipeline, lookup_forms_of
+from spacy_embed.retrieval.encoded import ENCODED, SEPARATOR, Vocabulary, list_columns
+from spacy_embed.retrieval.language_detection import detect_language
+
+AUTO = "auto"
+
+
+class TextKernel:
+    """Encodes batches, each document through its own language's pipeline. Pickles light: pipelines are built on use.
+
+    Args:
+        language: A code for every document, or ``auto``: the document's own ``lang``, else the detected one.
+        pipelines: Paths of saved pipelines or configs by language; other languages use the built-in ones.
+        candidates: The languages that detection chooses among.
+        sequences: Keep forms in running order, unmerged, for training.
+
+    Raises:
+        InputError: Unknown language.
+    """
+
+    def __init__(
+        self,
+        language: str = AUTO,
+        pipelines: Mapping[str, Path] | None = None,
+        candidates: Iterable[str] = LANGUAGES,
+        sequences: bool = False,
+    ) -> None:
+        self.pipelines = dict(pipelines or {})
+        self.language = language if language == AUTO else check_language(language, self.pipelines)
+        self.candidates = tuple(candidates)
+        self.sequences = sequences
+        self._loaded: dict[str, Language] = {}
+
+    def pipeline(self, language: str) -> Language:
+        """The pipeline of a language, built once."""
+        if language not in self._loaded:
+            path = self.pipelines.get(language)
+            self._loaded[language] = load_pipeline(path) if path else default_pipeline(language)
+        return self._loaded[language]
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Encode ``TEXTS`` into ``ENCODED``, row for row.
+
+        Raises:
+            InputError: A document names an unknown language.
+        """
+        texts = _full_texts(batch)
+        languages = self.languages(batch.column("lang").to_pylist(), texts, batch.column("id").to_pylist())
+        keys, terms = Vocabulary(), Vocabulary()
+        key_bags: list[Bags] = [Bags.empty()] * len(texts)
+        term_bags: list[Bags] = [Bags.empty()] * len(texts)
+        tokens = np.zeros(len(texts), np.int32)
+        for language in sorted(set(languages)):
+            mine = [i for i, of_text in enumerate(languages) if of_text == language]
+            forms, of_terms = self._forms_and_terms(language, [texts[i] for i in mine])
+            prefix = language + SEPARATOR
+            for i, doc_forms, doc_terms in zip(mine, forms, of_terms, strict=True):
+                key_bags[i] = _bag([prefix + form for form in doc_forms], keys, merge=not self.sequences)
+                term_bags[i] = _bag(doc_terms, terms, merge=True)
+                tokens[i] = len(doc_forms)
+        columns = [
+            *(batch.column(name) for name in ("id",)),
+            pa.array(languages, pa.string()),
+            *(batch.column(name) for name in ("title", "text", "metadata")),
+            pa.array(tokens),
+            *_dictionary_columns(Bags.concatenate(key_bags), keys),
+            *_dictionary_columns(Bags.concatenate(term_bags), terms),
+        ]
+        return pa.RecordBatch.from_arrays([c.cast(f.type) for c, f in zip(columns, ENCODED, strict=True)], schema=ENCODED)
+
+    def languages(self, given: list[str], texts: list[str], ids: list[str]) -> list[str]:
+        """The language of each text.
+
+        Raises:
+            InputError: A given language is unknown.
+        """
+        if self.language != AUTO:
+            return [self.language] * len(texts)
+        return [
+            check_language(language, self.pipelines, f"document {identifier!r}")
+            if language
+            else detect_language(text, self.candidates)
+            for language, text, identifier in zip(given, texts, ids, strict=True)
+        ]
+
+    def _forms_and_terms(self, language: str, texts: list[str]) -> tuple[list[list[str]], list[list[str]]]:
+        nlp = self.pipeline(language)
+        lookup = lookup_forms_of(nlp)
+        # what comes after the forms is not needed, and long texts only trouble trained components
+        later = nlp.pipe_names[[component for _, component in nlp.pipeline].index(lookup) :]
+        if len(later) == len(nlp.pipe_names):
+            nlp.max_length = sys.maxsize
+        forms, terms = [], []
+        for doc in nlp.pipe(texts, disable=later):
+            aligned = lookup.forms(doc)
+            forms.append([form for form in aligned if form])
+            terms.append(lookup.terms.terms(aligned, doc.text))
+        return forms, terms
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_loaded": {}}
+
+
+def _full_texts(batch: pa.RecordBatch) -> list[str]:
+    titles, texts = batch.column("title").to_pylist(), batch.column("text").to_pylist()
+    return [f"{title}\n{text}" if title else text for title, text in zip(titles, texts, strict=True)]
+
+
+def _bag(items: list[str], vocabulary: Vocabulary, *, merge: bool) -> Bags:
+    ids = vocabulary.ids
+    rows = np.fromiter((ids.setdefault(item, len(ids)) for item in items), dtype=np.int32, count=len(items))
+    if merge:
+        rows, counts = np.unique(rows, return_counts=True)
+    else:
+        counts = np.ones(len(rows))
+    return Bags.build(rows, counts, np.array([0, len(rows)]))
+
+
+def _dictionary_columns(bags: Bags, vocabulary: Vocabulary) -> tuple[pa.ListArray, pa.ListArray]:
+    rows, weights = list_columns(bags)
+    values = pa.DictionaryArray.from_arrays(rows.values, pa.array(list(vocabulary.ids), pa.string()))
+    return pa.ListArray.from_arrays(rows.offsets, values), weights
+
+
+def encode_batches(kernel: TextKernel, batches: Iterable[pa.RecordBatch], workers: int) -> Iterator[pa.RecordBatch]:
+    """Encode in this process, or in worker processes with results in the order of the batches.
+
+    Args:
+        kernel: What encodes.
+        batches: Batches of ``TEXTS``; read no further ahead than the workers can use.
+        workers: Processes; 1 for none beside this one.
+    """
+    if workers <= 1:
+        yield from map(kernel, batches)
+        return
+    # spawn: a fork of a process with BLAS or Lance threads may hang
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_set_kernel, initargs=(kernel,)) as pool:
+        waiting: list[Future[pa.RecordBatch]] = []
+        try:
+            for batch in batches:
+                waiting.append(pool.submit(_encode, batch))
+                if len(waiting) >= 2 * workers:
+                    yield waiting.pop(0).result()
+            while waiting:
+                yield waiting.pop(0).result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+_kernel: TextKernel | None = None
+
+
+def _set_kernel(kernel: TextKernel) -> None:
+    global _kernel
+    _kernel = kernel
+
+
+def _encode(batch: pa.RecordBatch) -> pa.RecordBatch:
+    assert _kernel is not None
+    return _kernel(batch)

@@ -1,0 +1,99 @@
+"""Rows for the words of a query that the corpus does not hold: from the full tables, or by the distilling encoder."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from spacy_embed.embedding import unit_rows
+from spacy_embed.errors import InputError
+from spacy_embed.retrieval.encoded import SEPARATOR
+from spacy_embed.types import Floats2d, Rows
+from spacy_embed.vectors import load_vectors
+from spacy_embed.vectors.distilled import compose
+from spacy_embed.vectors.word_table import WordTable
+
+CLOSE_ENOUGH = 0.6
+"""A composed word counts as known if its cosine with some word of the corpus reaches this: any string has a composed
+vector, and one that is close to no word of the corpus says nothing about its documents."""
+
+
+class QueryRows(NamedTuple):
+    """Rows of a query's words, beyond those of the index."""
+
+    key_rows: Rows
+    """int32[keys], rows of the index, or of ``extra`` counted from the index's number of rows, or -1."""
+    extra: Floats2d
+    """float32[m, dim], vectors of words that the corpus does not hold."""
+    stands_for: Rows
+    """int32[m], the row of the index that each is closest to: it weighs as much (its idf, its frequency)."""
+
+
+class QueryWords:
+    """Looks query words up in an index's own rows, then in the tables it was made from, then by their encoder.
+
+    Args:
+        table: The index's own rows.
+        sources: The manifest's list of tables.
+    """
+
+    def __init__(self, table: WordTable, sources: Sequence[dict[str, Any]]) -> None:
+        self.table = table
+        self.sources = sources
+
+    def rows(self, keys: Sequence[str]) -> QueryRows:
+        """Rows of the keys ``lang:form`` of some queries."""
+        key_rows = self.table.find(keys)
+        missing = np.flatnonzero(key_rows < 0)
+        vectors = self._from_sources([keys[i] for i in missing])
+        left = [i for i, vector in zip(missing, vectors, strict=True) if vector is None]
+        composed = compose([keys[i].partition(SEPARATOR)[2] for i in left], self.table)
+        if composed is not None:
+            close = (composed @ self._units.T).max(axis=1, initial=-1.0) >= CLOSE_ENOUGH
+            positions = {key: i for i, key in enumerate(missing)}
+            for i, vector, is_close in zip(left, composed, close, strict=True):
+                if is_close:
+                    vectors[positions[i]] = vector
+        known = [(i, vector) for i, vector in zip(missing, vectors, strict=True) if vector is not None]
+        extra = np.array([vector for _, vector in known], np.float32).reshape(len(known), self.table.dim)
+        key_rows[[i for i, _ in known]] = len(self.table.rows) + np.arange(len(known), dtype=np.int32)
+        nearest = (unit_rows(extra) @ self._units.T).argmax(axis=1).astype(np.int32) if known else np.empty(0, np.int32)
+        return QueryRows(key_rows, extra, nearest)
+
+    def _from_sources(self, keys: Sequence[str]) -> list[Any]:
+        found: list[Any] = [None] * len(keys)
+        for source in self.sources:
+            mine = [i for i, key in enumerate(keys) if self._serves(source, key.partition(SEPARATOR)[0])]
+            full = self._full_table(source) if mine else None
+            if full is not None:
+                rows = full.find([keys[i].partition(SEPARATOR)[2] for i in mine])
+                for i, row in zip(mine, rows, strict=True):
+                    if row >= 0:
+                        found[i] = full.rows[row]
+        return found
+
+    def _serves(self, source: dict[str, Any], lang: str) -> bool:
+        # a table of several languages serves any; one of a single language only when it is alone
+        return lang in source["languages"] or len(self.sources) == 1
+
+    def _full_table(self, source: dict[str, Any]) -> WordTable | None:
+        if source["path"] not in self._opened:
+            self._opened[source["path"]] = None
+            if source["path"] and Path(source["path"]).exists():
+                try:
+                    table = load_vectors(source["path"])
+                except InputError:
+                    return None
+                if table.fingerprint == source["fingerprint"]:
+                    self._opened[source["path"]] = table
+        return self._opened[source["path"]]
+
+    @cached_property
+    def _opened(self) -> dict[str | None, WordTable | None]:
+        return {}
+
+    @cached_property
+    def _units(self) -> Floats2d:
+        return unit_rows(np.asarray(self.table.rows))
