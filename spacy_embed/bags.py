@@ -153,7 +153,7 @@ class Bags:
         Raises:
             InputError: A row id lies outside the table.
         """
-        if len(self.rows) and not (0 <= self.rows.min() and self.rows.max() < n_rows):
+        if len(self.rows) and not (self.rows.min() >= 0 and self.rows.max() < n_rows):
             raise InputError(
                 f"Bags name rows {self.rows.min()} to {self.rows.max()}, but the vector table has {n_rows} rows: "
                 "they were made with another table."

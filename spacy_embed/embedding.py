@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spacy_embed.bags import Bags
 from spacy_embed.errors import InputError
@@ -40,11 +41,11 @@ def unit_bags(bags: Bags, table: Floats2d) -> Bags:
     return bags.with_weights(bags.weights * inverse[position])
 
 
-def unit_rows(matrix: Floats2d) -> Floats2d:
+def unit_rows(matrix: NDArray[np.floating]) -> Floats2d:
     """Rows scaled to length 1; zero rows stay zero."""
     norms = np.sqrt(np.einsum("ij,ij->i", matrix, matrix, dtype=np.float64))
     inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
-    return (matrix * inverse[:, None]).astype(np.float32)
+    return np.asarray(matrix * inverse[:, None], dtype=np.float32)
 
 
 def cosine_similarity(left: Floats1d, right: Floats1d) -> float:
@@ -77,7 +78,7 @@ def principal_components(embeddings: Floats2d, n_components: int) -> Floats2d:
     strongest = [i for i in np.argsort(values)[::-1][:n_components] if values[i] > 1e-12 * max(values[-1], 1e-300)]
     components = vectors[:, strongest].T
     signs = np.sign(components[np.arange(len(components)), np.abs(components).argmax(axis=1)])
-    return (components * signs[:, None]).astype(np.float32)
+    return np.asarray(components * signs[:, None], dtype=np.float32)
 
 
 def remove_components(embeddings: Floats2d, components: Floats2d) -> Floats2d:

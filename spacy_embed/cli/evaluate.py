@@ -1,7 +1,7 @@
 """``spacy-embed evaluate``: methods against judgements."""
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -25,8 +25,8 @@ def retrieval_command(
     methods: Annotated[str, typer.Option(help="Names with commas between them.")] = "bm25,mean,tfidf,sif",
     lang: Annotated[str, typer.Option(help="Language of the queries; auto: their own field, or detected.")] = "auto",
     depth: Annotated[int, typer.Option(help="Hits kept a query; MAP is over these.", min=1)] = 1000,
-    out: Annotated[Optional[Path], typer.Option(help="A folder for TREC run files, METHOD.run.")] = None,
-    name: Annotated[Optional[str], typer.Option(help="What to call the data set.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A folder for TREC run files, METHOD.run.")] = None,
+    name: Annotated[str | None, typer.Option(help="What to call the data set.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Rank judged queries by each method: nDCG@10, MAP, MRR@10, P@k, Recall@k by trec_eval's definitions."""
@@ -44,7 +44,7 @@ def retrieval_command(
     judged = judged_queries(asked, judgements, opened)
     missing = unknown_documents(judgements, opened.ids)
     if missing:
-        note(f"note: {len(missing)} relevant documents are not in the index (such as {missing[0]!r}): they count as missed.")
+        note(f"note: {len(missing)} relevant documents are not in the index ({missing[0]!r}, …) and count as missed.")
     encoded = encode_queries(opened, judged, lang)
     results = evaluate_methods(opened, judged, encoded, judgements, names, depth)
     if out is not None:

@@ -57,17 +57,23 @@ class Highlighter:
         """Find the words that brought a document up for a query."""
         text = f"{hit.title}\n{hit.text}" if hit.title else hit.text
         lookup = lookup_forms_of(self._kernel.pipeline(hit.lang))
-        doc = self._kernel.pipeline(hit.lang).make_doc(text) if not lookup.options.needs_context else (
-            self._kernel.pipeline(hit.lang)(text)
+        doc = (
+            self._kernel.pipeline(hit.lang).make_doc(text)
+            if not lookup.options.needs_context
+            else (self._kernel.pipeline(hit.lang)(text))
         )
         forms = lookup.forms(doc)
-        amounts = self._term_amounts(query, position, lookup, forms, text) if self._embedded is None else (
-            self._row_amounts(query, position, hit.lang, forms)
+        amounts = (
+            self._term_amounts(query, position, lookup, forms, text)
+            if self._embedded is None
+            else (self._row_amounts(query, position, hit.lang, forms))
         )
         words = strongest(Contribution(word, amount) for word, amount in amounts.items())
         marked = {c.word for c in words}
         spans = [
-            (token.idx, token.idx + len(token)) for token, form in zip(doc, forms, strict=True) if form and form in marked
+            (token.idx, token.idx + len(token))
+            for token, form in zip(doc, forms, strict=True)
+            if form and form in marked
         ]
         return MarkedHit(hit, text, words, spans)
 
@@ -99,5 +105,3 @@ class Highlighter:
         for form in {form for form in forms if form}:
             amounts[form] = sum(amount_of_term.get(term, 0.0) for term in lookup.terms.terms([form], form))
         return amounts
-
-

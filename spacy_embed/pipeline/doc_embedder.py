@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 from spacy.language import Language
@@ -44,18 +44,19 @@ class KeywordWeights:
         self.pos = frozenset(pos)
         self.other = float(other)
 
-    def __call__(self, doc: Doc, forms: Sequence[str], start: int, stop: int) -> Optional[Weights]:
+    def __call__(self, doc: Doc, forms: Sequence[str], start: int, stop: int) -> Weights | None:
         """float32[stop - start], or None when every token counts the same."""
-        if not self.words and not self.pos:
+        if not self:
             return None
         if self.pos and not doc.has_annotation("POS"):
             raise InputError(
                 "Keywords by part of speech need a tagger before 'doc_embedder': this Doc has no parts of speech."
             )
-        counts = [
-            forms[i] in self.words or (bool(self.pos) and doc[i].pos_ in self.pos) for i in range(start, stop)
-        ]
+        counts = [forms[i] in self.words or (bool(self.pos) and doc[i].pos_ in self.pos) for i in range(start, stop)]
         return np.where(counts, np.float32(1.0), np.float32(self.other)).astype(np.float32)
+
+    def __bool__(self) -> bool:
+        return bool(self.words or self.pos)
 
     def state(self) -> dict[str, Any]:
         """Plain values."""
@@ -76,7 +77,7 @@ class DocEmbedder:
     def __init__(
         self,
         nlp: Language,
-        table: Optional[VectorTable],
+        table: VectorTable | None,
         embedding: BagEmbedding,
         keywords: KeywordWeights,
         name: str = "doc_embedder",
@@ -87,7 +88,7 @@ class DocEmbedder:
         self.keywords = keywords
         self._table = table
         self._rows: dict[str, int] = {}
-        self._fingerprint: Optional[str] = None
+        self._fingerprint: str | None = None
 
     @property
     def table(self) -> VectorTable:
@@ -142,8 +143,8 @@ class DocEmbedder:
         self,
         get_examples: Callable[[], Iterable[Example]],
         *,
-        nlp: Optional[Language] = None,
-        corpus: Optional[str] = None,
+        nlp: Language | None = None,
+        corpus: str | None = None,
     ) -> None:
         """Fit the weighting (idf, frequencies, components) on a stated corpus.
 
@@ -166,8 +167,8 @@ class DocEmbedder:
             self.fit_texts(doc.text for doc in docs)
         elif not self.is_fitted:
             raise InputError(
-                f"'{self.name}' needs a corpus to fit '{self.embedding.weighting.name}' on, and got none (spaCy's dummy "
-                "example does not count): pass examples to nlp.initialize, or set corpus under "
+                f"'{self.name}' needs a corpus to fit '{self.embedding.weighting.name}' on, and got none "
+                "(spaCy's dummy example does not count): pass examples to nlp.initialize, or set corpus under "
                 f"[initialize.components.{self.name}]."
             )
 
@@ -195,7 +196,7 @@ class DocEmbedder:
         self.embedding = self.embedding.fit(bags, self.table.rows)
         self._forget()
 
-    def token_weights(self, doc: Doc, start: int, stop: int) -> Optional[Weights]:
+    def token_weights(self, doc: Doc, start: int, stop: int) -> Weights | None:
         """What each token counts, or None when all count 1."""
         return self.keywords(doc, self._forms(doc), start, stop)
 
@@ -219,13 +220,13 @@ class DocEmbedder:
         offsets = np.cumsum([0] + [len(of_doc) for of_doc in forms])
         rows = self._find(list(chain.from_iterable(forms)))
         parts = [self.keywords(doc, of_doc, 0, len(doc)) for doc, of_doc in zip(docs, forms, strict=True)]
-        weights = None if any(part is None for part in parts) or not parts else np.concatenate(parts)
+        weights = np.concatenate([part for part in parts if part is not None]) if self.keywords else None
         content = [sum(map(bool, of_doc)) for of_doc in forms]
-        token_rows = [rows[start:stop].copy() for start, stop in zip(offsets[:-1], offsets[1:], strict=True)]
+        token_rows = [rows[start:stop].copy() for start, stop in pairwise(offsets)]
         return Bags.from_tokens(rows, offsets, weights), token_rows, content
 
     def _forms(self, doc: Doc) -> Sequence[str]:
-        forms: Optional[Sequence[str]] = doc._.forms
+        forms: Sequence[str] | None = doc._.forms
         return forms if forms is not None else [token.text for token in doc]
 
     def _find(self, forms: list[str]) -> Any:
@@ -268,7 +269,7 @@ class DocEmbedder:
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
-        """Fitted state, and a copy of the table, so that the folder can travel; ``exclude=["vectors"]`` leaves it out."""
+        """Fitted state, and a copy of the table so that the folder can travel (not with ``exclude=["vectors"]``)."""
         path = Path(path)
         path.mkdir(parents=True, exist_ok=True)
         table = self._table
@@ -312,7 +313,7 @@ def needs_no_fit(embedding: BagEmbedding) -> bool:
 
 
 def make_component(
-    nlp: Language, name: str, vectors: Optional[str], embedding: BagEmbedding, keywords: KeywordWeights
+    nlp: Language, name: str, vectors: str | None, embedding: BagEmbedding, keywords: KeywordWeights
 ) -> DocEmbedder:
     """The component for a pipeline; its table is opened here."""
     from spacy_embed.vectors import load_vectors

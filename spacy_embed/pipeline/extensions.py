@@ -4,9 +4,9 @@ Everything lives in ``Doc.user_data`` as plain arrays, strings and lists, so it 
 pickling and ``DocBin(store_user_data=True)``. Hooks do not: ``attach`` puts them back.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from spacy_embed.pipeline.doc_embedder import DocEmbedder
     from spacy_embed.types import Floats1d
 
-Container = Union[Doc, Span, Token]
+Container = Doc | Span | Token
 
 EMBEDDERS: "WeakValueDictionary[str, DocEmbedder]" = WeakValueDictionary()
 """Loaded embedders by the fingerprint that Docs carry: getters have only the Doc to go by."""
@@ -134,7 +134,7 @@ def has_vector_of(container: Container, fingerprint: str | None = None) -> bool:
     return bool(np.any(embedding_of(container, fingerprint)))
 
 
-_HOOKS = {
+_HOOKS: dict[str, Callable[..., Any]] = {
     "vector": embedding_of,
     "vector_norm": vector_norm_of,
     "has_vector": has_vector_of,

@@ -1,4 +1,4 @@
-# ruff: noqa: UP006, UP007, UP035, UP045  -- spaCy reads these signatures on every supported Python
+# ruff: noqa: UP006, UP035, UP045  -- spaCy reads these signatures on every supported Python
 """Component factories. Kept light: spaCy imports this module at the first ``spacy.blank`` of everyone who has us."""
 
 from typing import List, Literal, Optional

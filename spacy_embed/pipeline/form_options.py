@@ -1,7 +1,7 @@
 """Options of lookup forms, and what they are by default in each language."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, Optional
+from typing import Any, Literal
 
 from spacy_embed.errors import InputError
 
@@ -73,8 +73,8 @@ DEFAULTS = {
 }
 
 
-def form_options(language: str, **changes: Optional[Any]) -> FormOptions:
-    """The language's defaults with changes; a change to None is none. Other languages lower-case and drop stop words."""
+def form_options(language: str, **changes: Any | None) -> FormOptions:
+    """The language's defaults with changes, None being no change; other languages lower-case and drop stop words."""
     known = {field.name for field in fields(FormOptions)}
     unknown = set(changes) - known
     if unknown:

@@ -1,5 +1,6 @@
 """What BM25 indexes: forms, their Snowball stems, or Chinese words with character bigrams."""
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -48,8 +49,7 @@ class TermAnalyzer:
     def _bigrams(self, text: str) -> list[str]:
         if self._simplify is not None:
             text = self._simplify(text)
-        # marked, so that a bigram never counts as the word of the same two characters
-        return [f"\u2060{a}{b}" for run in _HAN_RUNS.findall(text) for a, b in zip(run, run[1:], strict=False)]
+        return [a + b for run in _HAN_RUNS.findall(text) for a, b in itertools.pairwise(run)]
 
     def _stemmed(self, form: str) -> str:
         if self._stem is None:

@@ -81,7 +81,9 @@ class TextKernel:
             *_dictionary_columns(Bags.concatenate(key_bags), keys),
             *_dictionary_columns(Bags.concatenate(term_bags), terms),
         ]
-        return pa.RecordBatch.from_arrays([c.cast(f.type) for c, f in zip(columns, ENCODED, strict=True)], schema=ENCODED)
+        return pa.RecordBatch.from_arrays(
+            [c.cast(f.type) for c, f in zip(columns, ENCODED, strict=True)], schema=ENCODED
+        )
 
     def languages(self, given: list[str], texts: list[str], ids: list[str]) -> list[str]:
         """The language of each text.
@@ -124,11 +126,10 @@ def _full_texts(batch: pa.RecordBatch) -> list[str]:
 def _bag(items: list[str], vocabulary: Vocabulary, *, merge: bool) -> Bags:
     ids = vocabulary.ids
     rows = np.fromiter((ids.setdefault(item, len(ids)) for item in items), dtype=np.int32, count=len(items))
-    if merge:
-        rows, counts = np.unique(rows, return_counts=True)
-    else:
-        counts = np.ones(len(rows))
-    return Bags.build(rows, counts, np.array([0, len(rows)]))
+    if not merge:
+        return Bags.build(rows, np.ones(len(rows)), np.array([0, len(rows)]))
+    distinct, counts = np.unique(rows, return_counts=True)
+    return Bags.build(distinct, counts, np.array([0, len(distinct)]))
 
 
 def _dictionary_columns(bags: Bags, vocabulary: Vocabulary) -> tuple[pa.ListArray, pa.ListArray]:

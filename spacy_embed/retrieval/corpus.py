@@ -74,7 +74,9 @@ def _documents(path: Path, lines: bool) -> Iterator[Document]:
         return _read_nested(nested)
     texts = sorted(file for file in path.rglob("*") if file.is_file() and file.name.endswith(TEXT_SUFFIXES))
     if not texts:
-        raise InputError(f"{path} holds neither corpus.jsonl nor .txt files: expected a BEIR folder or a folder of text.")
+        raise InputError(
+            f"{path} holds neither corpus.jsonl nor .txt files: expected a BEIR folder or a folder of text."
+        )
     return _read_text_lines(texts, path) if lines else _read_text_files(texts, path)
 
 
@@ -133,7 +135,9 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
                 if line.strip():
                     yield number, line.rstrip("\n")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}, line {number + 1} or after: not UTF-8 ({error.reason}). Convert the file.") from error
+        raise InputError(
+            f"{path}, line {number + 1} or after: not UTF-8 ({error.reason}). Convert the file."
+        ) from error
     except FileNotFoundError as error:
         raise InputError(f"There is no file at {path}: check the path.") from error
     except (OSError, EOFError, zlib.error) as error:
@@ -142,7 +146,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 def _open_text(path: Path) -> io.TextIOWrapper:
     if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8", newline="\n")  # type: ignore[return-value]
+        return gzip.open(path, "rt", encoding="utf-8", newline="\n")
     return path.open("r", encoding="utf-8-sig", newline="\n")
 
 

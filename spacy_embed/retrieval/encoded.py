@@ -4,11 +4,10 @@ A kernel turns batches of ``TEXTS`` into batches of ``encoded_schema()``, one ro
 dictionaries are those of one batch; ``Vocabulary`` turns them into ids of the whole corpus.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
-
-import json
 
 import numpy as np
 import pyarrow as pa

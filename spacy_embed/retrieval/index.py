@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -183,7 +184,8 @@ class Index:
             return embed(bags, queries.langs, self._fits(queries.langs, name), np.asarray(self.table.rows))
         table = np.concatenate([np.asarray(self.table.rows), queries.rows.extra])
         fits = {
-            lang: _extended(fit, len(self.table.rows), queries.rows) for lang, fit in self._fits(queries.langs, name).items()
+            lang: _extended(fit, len(self.table.rows), queries.rows)
+            for lang, fit in self._fits(queries.langs, name).items()
         }
         return embed(bags, queries.langs, fits, table)
 
@@ -224,7 +226,7 @@ class Index:
 class _StandIns:
     """A weighting in which extra rows weigh what the rows that they stand for do."""
 
-    name = "stand-ins"
+    name: ClassVar[str] = "stand-ins"
 
     def __init__(self, weighting: Weighting, n_rows: int, stands_for: Any) -> None:
         self.weighting = weighting
@@ -242,6 +244,4 @@ class _StandIns:
 
 
 def _extended(fit: BagEmbedding, n_rows: int, rows: QueryRows) -> BagEmbedding:
-    from dataclasses import replace
-
     return replace(fit, weighting=_StandIns(fit.weighting, n_rows, rows.stands_for))

@@ -203,8 +203,8 @@ def _tables(plan: IndexPlan, corpus: _Corpus, scratch: Path) -> Tables:
     missing = [lang for lang in forms if lang not in given and "" not in given]
     if missing:
         raise InputError(
-            f"The corpus has documents in {', '.join(missing)}, but vectors were given for {', '.join(given) or 'none'}: "
-            f"add --vectors {missing[0]}=TABLE."
+            f"The corpus has documents in {', '.join(missing)}, but vectors were given for "
+            f"{', '.join(given) or 'none'}: add --vectors {missing[0]}=TABLE."
         )
     return {lang: given.get(lang) or given[""] for lang in forms}
 

@@ -1,12 +1,12 @@
 """What an index is on disk, and its manifest.
 
-    index.json       format, version, languages, counts, default method, vector tables by path and fingerprint
-    documents.lance  one row a document: id, lang, title, text, metadata, tokens, bag, terms, embedding
-    vectors/         the rows of the vector tables that the corpus uses, keyed ``lang:form``
-    terms/           BM25's terms
-    bm25/            BM25's scores
-    embeddings.npz   fitted weightings and components, by embedding and language
-    pipelines/LANG/  the pipeline that made the forms of that language
+index.json       format, version, languages, counts, default method, vector tables by path and fingerprint
+documents.lance  one row a document: id, lang, title, text, metadata, tokens, bag, terms, embedding
+vectors/         the rows of the vector tables that the corpus uses, keyed ``lang:form``
+terms/           BM25's terms
+bm25/            BM25's scores
+embeddings.npz   fitted weightings and components, by embedding and language
+pipelines/LANG/  the pipeline that made the forms of that language
 """
 
 import json

@@ -1,5 +1,6 @@
 """Ways to rank documents for a query: cosine of embeddings, and BM25 over the same lookup forms."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -94,7 +95,7 @@ class Bm25:
         counts = terms.weights.astype(np.int64)
         ids = np.repeat(terms.rows, counts)
         stops = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])[terms.offsets]
-        documents = [ids[start:stop].tolist() for start, stop in zip(stops[:-1], stops[1:], strict=True)]
+        documents = [ids[start:stop].tolist() for start, stop in itertools.pairwise(stops)]
         # keys are what bm25s saves; ids are what it scores by
         scorer.index((documents, {str(i): i for i in range(n_terms)}), show_progress=False)
         return cls(scorer, ranks)

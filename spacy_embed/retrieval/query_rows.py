@@ -46,7 +46,7 @@ class QueryWords:
     def rows(self, keys: Sequence[str]) -> QueryRows:
         """Rows of the keys ``lang:form`` of some queries."""
         key_rows = self.table.find(keys)
-        missing = np.flatnonzero(key_rows < 0)
+        missing = np.flatnonzero(key_rows < 0).tolist()
         vectors = self._from_sources([keys[i] for i in missing])
         left = [i for i, vector in zip(missing, vectors, strict=True) if vector is None]
         composed = compose([keys[i].partition(SEPARATOR)[2] for i in left], self.table)

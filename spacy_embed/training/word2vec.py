@@ -1,7 +1,7 @@
 """word2vec by gensim (Mikolov et al. 2013) on lists of lookup forms."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -89,7 +89,7 @@ class _Pieces:
 
     def __init__(self, sequences: Iterable[Sequence[str]]) -> None:
         self.sequences = sequences
-        self.on_pass = lambda: None
+        self.on_pass: Callable[[], object] = lambda: None
 
     def __iter__(self) -> Iterator[Sequence[str]]:
         for sequence in self.sequences:

@@ -1,13 +1,13 @@
 """The package's own table format: a folder of npy files and one JSON file, opened by memory mapping.
 
-    table.json    format, version, shape, fingerprint, and where the table came from
-    rows.npy      float32[n_rows, dim]
-    words.npy     uint8[bytes], all words in UTF-8
-    offsets.npy   int64[words + 1]
-    hashes.npy    uint64[words], ascending
-    order.npy     int32[words]
-    word_rows.npy int32[words]
-    extra.*.npy   further arrays, any shape
+table.json    format, version, shape, fingerprint, and where the table came from
+rows.npy      float32[n_rows, dim]
+words.npy     uint8[bytes], all words in UTF-8
+offsets.npy   int64[words + 1]
+hashes.npy    uint64[words], ascending
+order.npy     int32[words]
+word_rows.npy int32[words]
+extra.*.npy   further arrays, any shape
 """
 
 import json
@@ -130,7 +130,8 @@ def _map(path: Path, name: str, shape: tuple[int, ...] | None, dtype: type[np.ge
     if array.dtype != dtype or (shape is not None and array.shape != shape) or array.ndim > 2:
         expected = f"{np.dtype(dtype).name}{list(shape) if shape is not None else '[bytes]'}"
         raise InputError(
-            f"{path / name}.npy holds {array.dtype.name}{list(array.shape)}, expected {expected}: write the table again."
+            f"{path / name}.npy holds {array.dtype.name}{list(array.shape)}, expected {expected}: "
+            "write the table again."
         )
     return array
 

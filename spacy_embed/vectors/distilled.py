@@ -157,7 +157,9 @@ def _encode(words: Sequence[str], encoder: Encoder, partial: Path, batch_size: i
 def _checked(vectors: NDArray[np.floating], batch: list[str]) -> Floats2d:
     vectors = np.asarray(vectors)
     if vectors.ndim != 2 or len(vectors) != len(batch):
-        raise InputError(f"The encoder gave shape {vectors.shape} for {len(batch)} words: expected ({len(batch)}, dim).")
+        raise InputError(
+            f"The encoder gave shape {vectors.shape} for {len(batch)} words: expected ({len(batch)}, dim)."
+        )
     if not np.isfinite(vectors).all():
         bad = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
         raise InputError(f"The encoder gave NaN or infinity for {batch[bad]!r}.")

@@ -5,7 +5,7 @@ import logging
 import re
 import zlib
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, cast
 
 import numpy as np
 
@@ -83,7 +83,7 @@ def _read_head(path: Path) -> bytes:
 
 def open_binary(path: Path) -> IO[bytes]:
     """Open a file for reading bytes, through gzip when its name ends in .gz."""
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+    return cast(IO[bytes], gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb"))
 
 
 def _is_text_row(data: bytes, dim: int) -> bool:
