@@ -85,7 +85,9 @@ def remove_components(embeddings: Floats2d, components: Floats2d) -> Floats2d:
     """Embeddings less their projection on orthonormal components (Arora et al. 2017, algorithm 1, line 6)."""
     if not len(components):
         return embeddings
-    return np.asarray(embeddings - (embeddings @ components.T) @ components, dtype=np.float32)
+    # einsum, not BLAS: a row comes out the same whatever batch it is in
+    projections = np.einsum("ij,kj->ik", embeddings, components)
+    return np.asarray(embeddings - np.einsum("ik,kj->ij", projections, components), dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)

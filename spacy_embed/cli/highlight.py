@@ -1,5 +1,6 @@
 """Which words of a hit speak for it, and where they stand in its text."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -77,7 +78,7 @@ class Highlighter:
         ]
         return MarkedHit(hit, text, words, spans)
 
-    def _row_amounts(self, query: int, position: int, lang: str, forms: list[str]) -> dict[str, float]:
+    def _row_amounts(self, query: int, position: int, lang: str, forms: Sequence[str]) -> dict[str, float]:
         assert self._embedded is not None
         bag = self.index.bags.slice(position, position + 1)
         embedding = self.index.embeddings[self.method][lang]
@@ -94,7 +95,7 @@ class Highlighter:
         # forms that share a row share what it adds
         return {form: by_row.get(int(row), 0.0) for form, row in zip(present, rows, strict=True)}
 
-    def _term_amounts(self, query: int, position: int, lookup, forms: list[str], text: str) -> dict[str, float]:  # type: ignore[no-untyped-def]
+    def _term_amounts(self, query: int, position: int, lookup, forms: Sequence[str], text: str) -> dict[str, float]:  # type: ignore[no-untyped-def]
         scorer = self.index.method(BM25).scorer
         rows, counts = self.queries.terms.at(query)
         amount_of_term = {

@@ -244,6 +244,11 @@ class DocEmbedder:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_rows": {}, "_fingerprint": None}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # a worker process may see no factory call before this
+        register_extensions()
+        self.__dict__.update(state)
+
     # the table goes by path where it has one: bytes are what spaCy sends to worker processes
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:

@@ -6,7 +6,7 @@ pickling and ``DocBin(store_user_data=True)``. Hooks do not: ``attach`` puts the
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from spacy_embed.pipeline.doc_embedder import DocEmbedder
     from spacy_embed.types import Floats1d
 
-Container = Doc | Span | Token
+Container: TypeAlias = Doc | Span | Token
 
 EMBEDDERS: "WeakValueDictionary[str, DocEmbedder]" = WeakValueDictionary()
 """Loaded embedders by the fingerprint that Docs carry: getters have only the Doc to go by."""
 
-DOC_VALUES = ("forms", "token_rows", "bag_rows", "bag_weights", "embedding", "coverage", "embedder")
+DOC_VALUES = ("token_rows", "bag_rows", "bag_weights", "embedding", "coverage", "embedder")
 """What is stored; all else is computed from it."""
 
 
@@ -32,6 +32,7 @@ def register_extensions() -> None:
     """Register the attributes, once; another package's attribute of the same name is left alone."""
     for name in DOC_VALUES:
         _register(Doc, name, default=None)
+    _register(Doc, "forms", getter=doc_forms, setter=set_doc_forms)
     _register(Doc, "bag", getter=bag_of)
     _register(Doc, "similarity", method=similarity_of)
     _register(Span, "forms", getter=span_forms)
@@ -47,15 +48,30 @@ def _register(owner: Any, name: str, **definition: Any) -> None:
         owner.set_extension(name, **definition)
 
 
-def span_forms(span: Span) -> list[str]:
+_FORMS_KEY = "spacy_embed.forms"
+
+
+def doc_forms(doc: Doc) -> tuple[str, ...] | None:
+    """The lookup form of each token, or None before ``lookup_forms``."""
+    # lists come back from bytes as lists, from a DocBin as tuples
+    forms = doc.user_data.get(_FORMS_KEY)
+    return None if forms is None else tuple(forms)
+
+
+def set_doc_forms(doc: Doc, forms: tuple[str, ...]) -> None:
+    """Keep the lookup forms with the Doc."""
+    doc.user_data[_FORMS_KEY] = forms
+
+
+def span_forms(span: Span) -> tuple[str, ...]:
     """The forms of a span's tokens."""
-    forms: list[str] = (span.doc._.forms or [])[span.start : span.end]
+    forms: tuple[str, ...] = (span.doc._.forms or ())[span.start : span.end]
     return forms
 
 
 def token_form(token: Token) -> str:
     """The token's lookup form; empty when it is left out."""
-    forms = token.doc._.forms
+    forms = token.doc.user_data.get(_FORMS_KEY)
     return forms[token.i] if forms else ""
 
 

@@ -8,6 +8,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
+from spacy_embed.pipeline.extensions import register_extensions
 from spacy_embed.pipeline.form_analyzer import FormAnalyzer
 from spacy_embed.pipeline.form_options import FormOptions
 from spacy_embed.pipeline.terms import TermAnalyzer
@@ -44,7 +45,7 @@ class LookupForms:
         for doc in stream:
             yield self(doc)
 
-    def forms(self, doc: Doc) -> list[str]:
+    def forms(self, doc: Doc) -> tuple[str, ...]:
         """The lookup form of each token; empty where it is left out."""
         types = doc.to_array(self._attributes).tolist()
         if self.options.needs_context:
@@ -52,7 +53,7 @@ class LookupForms:
         known = self._forms
         for missing in set(types).difference(known):
             known[missing] = self._form(missing)
-        return list(map(known.__getitem__, types))
+        return tuple(map(known.__getitem__, types))
 
     def _form(self, key: Any) -> str:
         strings = self.vocab.strings
@@ -65,10 +66,13 @@ class LookupForms:
         # the cache is worked out again: what is pickled stays small
         return {**self.__dict__, "_forms": {}}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # a worker process may see no factory call before this
+        register_extensions()
+        self.__dict__.update(state)
+
 
 def make_component(nlp: Language, options: FormOptions) -> LookupForms:
     """The component for a pipeline, with its language's stop words."""
-    from spacy_embed.pipeline.extensions import register_extensions
-
     register_extensions()
     return LookupForms(nlp.vocab, nlp.lang, options, nlp.Defaults.stop_words)

