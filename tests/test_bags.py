@@ -18,6 +18,13 @@ def flat(documents):
     return rows, np.cumsum([0] + [len(document) for document in documents])
 
 
+def summed(pairs):
+    sums = Counter()
+    for row, weight in pairs:
+        sums[row] += weight
+    return sorted(sums.items())
+
+
 @QUICK
 @given(token_rows())
 def test_counting_tokens_is_a_counter_per_document(documents):
@@ -30,27 +37,16 @@ def test_counting_tokens_is_a_counter_per_document(documents):
 def test_token_weights_add_up_and_zero_weights_leave_no_entry(documents, data):
     rows, offsets = flat(documents)
     weights = np.array(data.draw(st.lists(quarters(0, 3), min_size=len(rows), max_size=len(rows))), np.float32)
-    expected = []
-    for start, stop in zip(offsets[:-1], offsets[1:], strict=True):
-        sums = Counter()
-        for row, weight in zip(rows[start:stop].tolist(), weights[start:stop].tolist(), strict=True):
-            if row >= 0 and weight:
-                sums[row] += weight
-        expected.append(sorted(sums.items()))
+    weight_of = iter(weights.tolist())
+    weighted = [[(row, next(weight_of)) for row in document] for document in documents]
+    expected = [summed((row, weight) for row, weight in d if row >= 0 and weight) for d in weighted]
     assert entries(Bags.from_tokens(rows, offsets, weights)) == expected
 
 
 @QUICK
 @given(bags(repeated_rows=True))
 def test_merging_adds_equal_rows_up_and_sorts_them(batch):
-    merged = batch.merged()
-    expected = []
-    for bag in entries(batch):
-        sums = Counter()
-        for row, weight in bag:
-            sums[row] += weight
-        expected.append(sorted(sums.items()))
-    assert entries(merged) == expected
+    assert entries(batch.merged()) == [summed(bag) for bag in entries(batch)]
 
 
 @QUICK
@@ -97,13 +93,7 @@ def test_keep_drops_masked_entries_and_no_bag(batch, data):
 @QUICK
 @given(bags(), st.lists(st.integers(-1, 4), min_size=N_ROWS, max_size=N_ROWS))
 def test_map_rows_renames_drops_and_merges(batch, new_rows):
-    expected = []
-    for bag in entries(batch):
-        sums = Counter()
-        for row, weight in bag:
-            if new_rows[row] >= 0:
-                sums[new_rows[row]] += weight
-        expected.append(sorted(sums.items()))
+    expected = [summed((new_rows[r], w) for r, w in bag if new_rows[r] >= 0) for bag in entries(batch)]
     assert entries(batch.map_rows(np.array(new_rows, np.int32))) == expected
 
 

@@ -52,7 +52,7 @@ def test_idf_is_finite_not_negative_and_falls_with_document_frequency(smoothing,
 
 
 def test_idf_refuses_an_unknown_smoothing_by_name():
-    with pytest.raises(InputError, match="'fancy'.*smooth"):
+    with pytest.raises(InputError, match=r"'fancy'.*smooth"):
         inverse_document_frequency(np.array([1]), 1, "fancy")
 
 
@@ -156,7 +156,7 @@ class TestFittedWeightings:
             weighting.transform(bag_of({0: 1}))
 
     def test_refuse_rows_beyond_the_table_they_were_fitted_on(self, weighting):
-        with pytest.raises(InputError, match="3 rows.*row 3"):
+        with pytest.raises(InputError, match=r"3 rows.*row 3"):
             weighting.fit(bag_of({0: 1}), 3).transform(bag_of({3: 1}))
 
     def test_accept_the_last_row_of_the_table(self, weighting):

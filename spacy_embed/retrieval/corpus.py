@@ -186,7 +186,9 @@ def _read_parquet(path: Path) -> Iterator[Document]:
             for fields in batch.to_pylist():
                 number += 1
                 yield _document(fields, f"{path}, row {number}", str(number))
-    except (OSError, parquet.lib.ArrowInvalid) as error:
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as Parquet ({error}).") from error
 
 

@@ -1,0 +1,56 @@
+import gzip
+import json
+
+import pytest
+
+from spacy_embed.errors import InputError
+from spacy_embed.evaluation.judgements import Query, read_qrels, read_queries
+
+
+def test_queries_as_json_lines_and_tsv(tmp_path):
+    lines = [{"_id": 1, "text": "río", "lang": "es"}, {"_id": "b", "text": "мост"}]
+    packed = gzip.compress("\n".join(json.dumps(line) for line in lines).encode())
+    (tmp_path / "queries.jsonl.gz").write_bytes(packed)
+    (tmp_path / "queries.tsv").write_text("1\trío\nb\tмост y\tmás\n", encoding="utf-8")
+    assert read_queries(tmp_path / "queries.jsonl.gz") == [Query("1", "río", "es"), Query("b", "мост", "")]
+    assert read_queries(tmp_path / "queries.tsv") == [Query("1", "río", ""), Query("b", "мост y\tmás", "")]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["query-id\tcorpus-id\tscore\nq1\ta\t2\nq1\tb\t0\n", "q1\ta\t2\nq1\tb\t0\n", "q1 0 a 2\nq1 0 b 0\n"],
+)
+def test_qrels_of_beir_and_trec(tmp_path, content):
+    (tmp_path / "qrels").write_text(content)
+    assert read_qrels(tmp_path / "qrels") == {"q1": {"a": 2, "b": 0}}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("q\tc\ts\nq1\ta\tx\n", "line 2: expected"),
+        ("q1\ta\n", "no judgements"),
+        ("q1 a 1\nq1 a\n", "line 2"),
+        ("", "no judgements"),
+    ],
+)
+def test_malformed_qrels_are_located(tmp_path, content, message):
+    (tmp_path / "qrels.tsv").write_text(content)
+    with pytest.raises(InputError, match=message):
+        read_qrels(tmp_path / "qrels.tsv")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("q.jsonl", '{"text": "x"}\n', "line 1: expected '_id'"),
+        ("q.jsonl", '{"_id": 1, "text": "x"}\n{"_id": 1, "text": "y"}\n', "stands twice"),
+        ("q.jsonl", "{\n", "line 1: not valid JSON"),
+        ("q.tsv", "no tab\n", "line 1: expected 'ID<tab>QUERY'"),
+        ("q.tsv", "", "no queries"),
+    ],
+)
+def test_malformed_queries_are_located(tmp_path, name, content, message):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=message):
+        read_queries(tmp_path / name)

@@ -1,0 +1,81 @@
+"""Contributions of words to a cosine."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from spacy_embed.bags import Bags
+from spacy_embed.embedding import EMBEDDINGS, BagEmbedding, cosine_similarity, embedding_from_state
+from spacy_embed.explain import Contribution, cosine_contributions, strongest
+from spacy_embed.weighting import Keywords
+from tests.strategies import QUICK, bag_of, seeds
+
+
+def corpus_and_table(seed):
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(0, 20, 120).astype(np.int32)
+    return Bags.from_tokens(rows, np.arange(0, 121, 6)), rng.normal(size=(20, 7)).astype(np.float32)
+
+
+@QUICK
+@given(seeds(), st.sampled_from(sorted(EMBEDDINGS)), st.booleans(), st.integers(0, 3))
+def test_contributions_sum_to_the_cosine(seed, name, normalize, n_components):
+    corpus, table = corpus_and_table(seed)
+    settings = {**EMBEDDINGS[name].state(), "normalize": normalize, "n_components": n_components}
+    embedding = embedding_from_state(settings).fit(corpus, table)
+    embedded = embedding.transform(corpus, table)
+    query = embedded[-1]
+    assume(np.linalg.norm(embedded, axis=1).min() > 1e-2)
+    for i in range(len(corpus)):
+        amounts = cosine_contributions(corpus.slice(i, i + 1), embedding, table, query)
+        assert amounts.sum() == pytest.approx(cosine_similarity(embedded[i], query), abs=1e-4)
+
+
+def test_contributions_are_the_values_worked_by_hand():
+    # mean of 3 x (1, 0) and 1 x (0, 4) is (0.75, 1), of length 1.25; with (1, 0) the cosine is 0.75 / 1.25
+    table = np.array([[1, 0], [0, 4]], np.float32)
+    amounts = cosine_contributions(bag_of({0: 3, 1: 1}), BagEmbedding(), table, np.array([1, 0], np.float32))
+    np.testing.assert_allclose(amounts, [0.6, 0.0], atol=1e-7)
+    amounts = cosine_contributions(bag_of({0: 3, 1: 1}), BagEmbedding(), table, np.array([0, 2], np.float32))
+    np.testing.assert_allclose(amounts, [0.0, 0.8], atol=1e-7)
+
+
+def test_contributions_stand_in_the_order_of_the_weighted_rows():
+    table = np.eye(4, dtype=np.float32)
+    embedding = BagEmbedding(Keywords(np.array([1, 3], np.int32)), "sum")
+    bag = bag_of({0: 5, 1: 3, 3: 4})
+    amounts = cosine_contributions(bag, embedding, table, np.array([9, 0, 0, 1], np.float32))
+    assert embedding.weigh(bag, table).rows.tolist() == [1, 3]
+    np.testing.assert_allclose(amounts, [0, 4 / (5 * np.sqrt(82))], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("bag", "query", "expected"),
+    [(bag_of({}), [1, 1], []), (bag_of({0: 1, 1: 1}), [0, 0], [0, 0]), (bag_of({2: 1}), [1, 1], [0])],
+    ids=["empty bag", "zero query", "zero document"],
+)
+def test_contributions_are_zero_where_an_embedding_is(bag, query, expected):
+    table = np.array([[1, 0], [0, 1], [0, 0]], np.float32)
+    assert cosine_contributions(bag, BagEmbedding(), table, np.array(query, np.float32)).tolist() == expected
+
+
+def test_strongest_come_first_and_equal_ones_by_word():
+    given_order = [Contribution("b", 0.3), Contribution("c", 0.5), Contribution("a", 0.3)]
+    assert [c.word for c in strongest(given_order)] == ["c", "a", "b"]
+
+
+def test_strongest_leaves_out_weak_and_negative_ones():
+    contributions = [Contribution("top", 1.0), Contribution("edge", 0.25), Contribution("weak", 0.24)]
+    contributions += [Contribution("against", -3.0), Contribution("none", 0.0)]
+    assert [c.word for c in strongest(contributions, share=0.25)] == ["top", "edge"]
+
+
+def test_strongest_are_as_many_as_asked_for():
+    contributions = [Contribution(str(i), 1 + i / 100) for i in range(20)]
+    assert [c.word for c in strongest(contributions, most=2)] == ["19", "18"]
+    assert len(strongest(contributions)) == 8
+
+
+def test_strongest_of_nothing_are_none():
+    assert strongest([]) == strongest([Contribution("against", -1.0)]) == []

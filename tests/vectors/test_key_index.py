@@ -1,0 +1,75 @@
+"""The key index against a dict."""
+
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_embed.vectors import key_index
+from spacy_embed.vectors.key_index import KeyIndex, word_hashes
+from tests.strategies import QUICK, words
+
+
+def numbered(vocabulary):
+    return KeyIndex.build(vocabulary, np.arange(len(vocabulary), dtype=np.int32))
+
+
+@QUICK
+@given(words(), words(), st.data())
+def test_find_is_a_dict_lookup_with_minus_one_for_the_rest(vocabulary, others, data):
+    rows = data.draw(st.lists(st.integers(-1, 5), min_size=len(vocabulary), max_size=len(vocabulary)))
+    index = KeyIndex.build(vocabulary, np.array(rows, np.int32))
+    expected = dict(zip(vocabulary, rows, strict=True))
+    asked = others + vocabulary[::-1] + others
+    found = index.find(asked)
+    assert found.tolist() == [expected.get(word, -1) for word in asked]
+    assert found.dtype == np.int32
+
+
+@QUICK
+@given(words())
+def test_words_come_back_in_table_order_whatever_their_characters(vocabulary):
+    index = numbered(vocabulary)
+    assert list(index) == vocabulary
+    assert [index.word(i) for i in range(len(index))] == vocabulary
+    assert index.positions(vocabulary).tolist() == list(range(len(vocabulary)))
+
+
+@pytest.mark.parametrize("buckets", [1, 3])
+@QUICK
+@given(vocabulary=words(), others=words())
+def test_words_with_equal_hashes_are_told_apart(buckets, vocabulary, others):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(key_index, "word_hashes", lambda encoded: word_hashes(encoded) % np.uint64(buckets))
+        index = numbered(vocabulary)
+        expected = {word: i for i, word in enumerate(vocabulary)}
+        assert index.find(vocabulary + others).tolist() == [expected.get(w, -1) for w in vocabulary + others]
+
+
+def test_hashes_are_the_same_on_every_machine():
+    # blake2b(digest_size=8) of "río" as a little-endian number
+    assert word_hashes(["río".encode()]).tolist() == [11204695151099851799]
+
+
+@QUICK
+@given(words(), words())
+def test_an_index_pickles(vocabulary, others):
+    index = numbered(vocabulary)
+    again = pickle.loads(pickle.dumps(index))
+    assert again.find(others + vocabulary).tolist() == index.find(others + vocabulary).tolist()
+
+
+def test_composed_and_decomposed_letters_are_different_words():
+    assert numbered(["ñ"]).find(["ñ", "n\u0303"]).tolist() == [0, -1]
+
+
+def test_an_empty_index_finds_nothing():
+    index = numbered([])
+    assert (len(index), list(index)) == (0, [])
+    assert index.find(["a", ""]).tolist() == [-1, -1]
+
+
+def test_asking_for_no_words_finds_none():
+    assert numbered(["a"]).find([]).tolist() == []
