@@ -135,22 +135,31 @@ class Sif:
     Attributes:
         a: The paper's a, about 1e-3 to 1e-4.
         probabilities: float32[rows], p(w) of each row in the corpus or a given list; 0 for a row never seen.
+        given: The probabilities come from a list, and ``fit`` leaves them alone.
     """
 
     name: ClassVar[str] = "sif"
     a: float = 1e-3
     probabilities: Floats1d | None = field(default=None, repr=False)
+    given: bool = False
 
     def __post_init__(self) -> None:
         if not self.a > 0:
             raise InputError(f"SIF's a must be above 0, got {self.a}.")
 
     def fit(self, bags: Bags, n_rows: int) -> "Sif":
-        """Estimate p(w) as the share of the corpus's counts."""
-        return self.fit_frequencies(bags.row_totals(n_rows))
+        """Estimate p(w) as the share of the corpus's counts, unless they were given."""
+        return self if self.given else self._with_frequencies(bags.row_totals(n_rows))
 
     def fit_frequencies(self, frequencies: Doubles1d) -> "Sif":
-        """Take p(w) from a list of frequencies, float64[rows], in any unit; they are divided by their sum."""
+        """Take p(w) from a list of frequencies, float64[rows], in any unit; later fits keep them.
+
+        Raises:
+            InputError: They are not finite, below 0, or all 0.
+        """
+        return replace(self._with_frequencies(frequencies), given=True)
+
+    def _with_frequencies(self, frequencies: Doubles1d) -> "Sif":
         total = float(frequencies.sum())
         if not np.isfinite(frequencies).all() or (frequencies < 0).any() or total <= 0:
             raise InputError("SIF needs word frequencies that are finite, none below 0 and not all 0.")
@@ -162,7 +171,7 @@ class Sif:
         return bags.with_weights(bags.weights * (self.a / (self.a + probabilities[bags.rows])))
 
     def state(self) -> State:
-        return {"name": self.name, "a": self.a, "probabilities": self.probabilities}
+        return {"name": self.name, "a": self.a, "probabilities": self.probabilities, "given": self.given}
 
 
 @dataclass(frozen=True, eq=False)

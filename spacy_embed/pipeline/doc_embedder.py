@@ -1,6 +1,7 @@
 """The ``doc_embedder`` component: documents, spans and tokens as weighted bags of rows of a vector table."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from itertools import chain, pairwise
 from pathlib import Path
@@ -17,50 +18,21 @@ from spacy_embed.bags import Bags
 from spacy_embed.embedding import BagEmbedding, embedding_from_state
 from spacy_embed.errors import InputError
 from spacy_embed.pipeline.extensions import EMBEDDERS, attach, install_hooks, register_extensions
+from spacy_embed.pipeline.keyword_weights import KeywordWeights
 from spacy_embed.pipeline.spacy_table import SpacyTable
+from spacy_embed.pipeline.word_frequencies import row_frequencies
+from spacy_embed.retrieval.corpus import read_corpus
 from spacy_embed.state import state_from_bytes, state_to_bytes
 from spacy_embed.types import Weights
 from spacy_embed.vectors.directory_format import is_table, open_table
 from spacy_embed.vectors.table import VectorTable
 from spacy_embed.vectors.word_table import WordTable
+from spacy_embed.weighting import Sif
 
-__all__ = ["DocEmbedder", "KeywordWeights", "attach"]
+__all__ = ["DocEmbedder", "attach"]
 
 _STATE_FILE = "embedding.npz"
 _TABLE_FOLDER = "vectors"
-
-
-class KeywordWeights:
-    """Only, or mostly, given words or parts of speech: what any other token counts.
-
-    Args:
-        words: Lookup forms that count 1; none means all.
-        pos: Universal parts of speech that count 1; none means all. Needs a tagger in the pipeline.
-        other: What a token counts that is neither; 0 leaves it out.
-    """
-
-    def __init__(self, words: Sequence[str] = (), pos: Sequence[str] = (), other: float = 0.0) -> None:
-        self.words = frozenset(words)
-        self.pos = frozenset(pos)
-        self.other = float(other)
-
-    def __call__(self, doc: Doc, forms: Sequence[str], start: int, stop: int) -> Weights | None:
-        """float32[stop - start], or None when every token counts the same."""
-        if not self:
-            return None
-        if self.pos and not doc.has_annotation("POS"):
-            raise InputError(
-                "Keywords by part of speech need a tagger before 'doc_embedder': this Doc has no parts of speech."
-            )
-        counts = [forms[i] in self.words or (bool(self.pos) and doc[i].pos_ in self.pos) for i in range(start, stop)]
-        return np.where(counts, np.float32(1.0), np.float32(self.other)).astype(np.float32)
-
-    def __bool__(self) -> bool:
-        return bool(self.words or self.pos)
-
-    def state(self) -> dict[str, Any]:
-        """Plain values."""
-        return {"words": sorted(self.words), "pos": sorted(self.pos), "other": self.other}
 
 
 class DocEmbedder:
@@ -157,8 +129,6 @@ class DocEmbedder:
             InputError: It needs a corpus and got none, or only spaCy's dummy example.
         """
         if corpus is not None:
-            from spacy_embed.retrieval.corpus import read_corpus
-
             self.fit_texts(document.full_text for document in read_corpus(Path(corpus)))
             return
         docs = [example.reference for example in get_examples()]
@@ -318,9 +288,18 @@ def needs_no_fit(embedding: BagEmbedding) -> bool:
 
 
 def make_component(
-    nlp: Language, name: str, vectors: str | None, embedding: BagEmbedding, keywords: KeywordWeights
+    nlp: Language,
+    name: str,
+    vectors: str | None,
+    embedding: BagEmbedding,
+    keywords: KeywordWeights,
+    frequencies: str | None,
 ) -> DocEmbedder:
-    """The component for a pipeline; its table is opened here."""
+    """The component for a pipeline; its table is opened here.
+
+    Raises:
+        InputError: The table or the frequencies cannot be used.
+    """
     from spacy_embed.vectors import load_vectors
 
     register_extensions()
@@ -328,7 +307,13 @@ def make_component(
     if vectors is not None and table is None:
         # a saved pipeline brings its table along, and from_disk opens that one
         table = _MissingTable(vectors)  # type: ignore[assignment]
-    return DocEmbedder(nlp, table, embedding, keywords, name)
+    component = DocEmbedder(nlp, table, embedding, keywords, name)
+    if frequencies is not None and not isinstance(table, _MissingTable):
+        if not isinstance(embedding.weighting, Sif):
+            raise InputError(f"'frequencies' belongs to method 'sif', but the method is '{embedding.weighting.name}'.")
+        weighting = embedding.weighting.fit_frequencies(row_frequencies(Path(frequencies), component.table))
+        component.embedding = replace(embedding, weighting=weighting)
+    return component
 
 
 class _MissingTable:

@@ -68,6 +68,7 @@ def make_lookup_forms(
         "smoothing": "smooth",
         "sublinear": False,
         "a": 1e-3,
+        "frequencies": None,
         "n_components": None,
         "normalize": False,
         "keywords": [],
@@ -84,6 +85,7 @@ def make_doc_embedder(
     smoothing: Literal["smooth", "standard", "textbook", "bm25", "probabilistic"],
     sublinear: bool,
     a: float,
+    frequencies: Optional[str],
     n_components: Optional[int],
     normalize: bool,
     keywords: List[str],
@@ -95,6 +97,7 @@ def make_doc_embedder(
     vectors: path of a table or vector file; None for the pipeline's own vectors.
     method: sum, mean, tfidf or sif; the last two are fitted by ``nlp.initialize``.
     smoothing, sublinear: tfidf's formula. a: sif's.
+    frequencies: a TSV of word and count for sif, instead of the corpus it is fitted on.
     n_components: common components to remove; None for the method's own (1 for sif, else 0).
     normalize: use rows of length 1.
     keywords, keyword_pos, other_weight: only these forms and parts of speech count 1, the others this much.
@@ -102,7 +105,8 @@ def make_doc_embedder(
     from dataclasses import replace
 
     from spacy_embed.embedding import named_embedding
-    from spacy_embed.pipeline.doc_embedder import KeywordWeights, make_component
+    from spacy_embed.pipeline.doc_embedder import make_component
+    from spacy_embed.pipeline.keyword_weights import KeywordWeights
     from spacy_embed.weighting import Sif, TfIdf
 
     embedding = replace(named_embedding(method), normalize=normalize)
@@ -112,4 +116,5 @@ def make_doc_embedder(
         embedding = replace(embedding, weighting=Sif(a))
     if n_components is not None:
         embedding = replace(embedding, n_components=n_components)
-    return make_component(nlp, name, vectors, embedding, KeywordWeights(keywords, keyword_pos, other_weight))
+    keyword_weights = KeywordWeights(keywords, keyword_pos, other_weight)
+    return make_component(nlp, name, vectors, embedding, keyword_weights, frequencies)

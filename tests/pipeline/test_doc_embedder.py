@@ -128,6 +128,22 @@ def test_fit_on_foreign_text_is_refused(make_nlp):
         nlp.get_pipe("doc_embedder").fit_texts(["совсем другой язык"])
 
 
+def test_sif_with_frequencies_of_a_given_list(tables, tmp_path):
+    (tmp_path / "counts.tsv").write_text("river\t9\nbridge\t1\nunheardof\t90\n", encoding="utf-8")
+    config = {"vectors": str(tables["en"].path), "method": "sif", "n_components": 0}
+    nlp = default_pipeline("en")
+    nlp.add_pipe("doc_embedder", config={**config, "frequencies": str(tmp_path / "counts.tsv")})
+    rows = dict(zip(tables["en"].find(["river", "bridge", "old"]).tolist(), [0.9, 0.1, 0.0], strict=True))
+    bag = nlp("old river bridge")._.bag
+    expected = [0.001 / (0.001 + rows[row]) for row in bag.rows.tolist()]
+    assert bag.weights.tolist() == pytest.approx(expected, rel=1e-5)
+    nlp.get_pipe("doc_embedder").fit_texts(TEXTS["en"])
+    assert nlp("old river bridge")._.bag.weights.tolist() == pytest.approx(expected, rel=1e-5)
+    (tmp_path / "counts.tsv").write_text("river\t9\nbridge\n", encoding="utf-8")
+    with pytest.raises(InputError, match="line 2"):
+        default_pipeline("en").add_pipe("doc_embedder", config={**config, "frequencies": str(tmp_path / "counts.tsv")})
+
+
 def test_keywords_only_or_mostly(tables):
     nlp = default_pipeline("en")
     nlp.add_pipe("doc_embedder", config={"vectors": str(tables["en"].path), "keywords": ["river"]})

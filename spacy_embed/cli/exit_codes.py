@@ -1,0 +1,39 @@
+"""What becomes of a command's errors. Exit codes: 0 done, 1 the job failed, 2 bad input."""
+
+import os
+import sys
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from typer.core import TyperGroup
+
+from spacy_embed.errors import SpacyEmbedError
+
+
+class ReportingGroup(TyperGroup):
+    """A command group that turns errors into one line on standard error and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except SpacyEmbedError as error:
+            sys.exit(_report(str(error), error.exit_code))
+        except BrokenProcessPool:
+            sys.exit(_report("A worker process died (out of memory?): nothing was written. Try fewer --workers.", 1))
+        except MemoryError:
+            sys.exit(_report("Out of memory: nothing was written.", 1))
+        except BrokenPipeError:
+            # whoever read our output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+        except OSError as error:
+            place = f" ({error.filename})" if error.filename else ""
+            sys.exit(_report(f"{error.strerror or error}{place}: nothing was changed.", 1))
+        except KeyboardInterrupt:
+            sys.exit(_report("Interrupted: what was there before is as it was.", 130))
+
+
+def _report(message: str, exit_code: int) -> int:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return exit_code
