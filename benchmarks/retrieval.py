@@ -121,7 +121,7 @@ def across_languages(sets: list[RetrievalSet], table: Path, work: Path, method: 
     rows = []
     for name in sorted({s.name for s in sets}):
         parallel = [s for s in sets if s.name == name and s.qrels.name == "test.tsv"]
-        if len(parallel) < 2 or len({s.qrels.read_bytes() for s in parallel}) > len(parallel) / 2:
+        if len(parallel) < 2 or not share_documents(parallel):
             continue
         for documents in parallel:
             index = make_index(documents, "distilled", table, work)
@@ -137,6 +137,12 @@ def across_languages(sets: list[RetrievalSet], table: Path, work: Path, method: 
                     }
                 )
     return rows
+
+
+def share_documents(sets: list[RetrievalSet]) -> bool:
+    """Whether the judgements of all languages name mostly the same documents."""
+    named = [{line.split("\t")[1] for line in s.qrels.read_text().splitlines()[1:]} for s in sets]
+    return len(set.intersection(*named)) > 0.5 * len(set.union(*named))
 
 
 def print_tables(within: list[dict], across: list[dict], method: str) -> None:

@@ -65,7 +65,11 @@ def _swap(new: Path, path: Path) -> None:
     if path.exists():
         old = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.old")
         path.rename(old)
-        new.rename(path)
+        try:
+            new.rename(path)
+        except OSError:
+            old.rename(path)
+            raise
         shutil.rmtree(old, ignore_errors=True)
     else:
         new.rename(path)

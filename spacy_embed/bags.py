@@ -139,12 +139,26 @@ class Bags:
         totals = self.totals()
         return self.scaled(np.divide(1.0, totals, out=np.zeros_like(totals), where=totals != 0))
 
+    def check_rows(self, n_rows: int) -> None:
+        """Raise InputError when a row lies outside a table of ``n_rows``."""
+        if len(self.rows) and not (self.rows.min() >= 0 and self.rows.max() < n_rows):
+            raise InputError(
+                f"Bags name rows {self.rows.min()} to {self.rows.max()}, but the vector table has {n_rows} rows: "
+                "they were made with another table."
+            )
+
     def document_frequencies(self, n_rows: int) -> Ints1d:
-        """int64[n_rows], the number of bags that hold each row; equal rows of a bag must have been merged."""
+        """int64[n_rows], the number of bags that hold each row; equal rows of a bag must have been merged.
+
+        Raises:
+            InputError: A row lies outside the table.
+        """
+        self.check_rows(n_rows)
         return np.bincount(self.rows, minlength=n_rows).astype(np.int64)
 
     def row_totals(self, n_rows: int) -> Doubles1d:
-        """float64[n_rows], the weight of each row over all bags."""
+        """float64[n_rows], the weight of each row over all bags. Raises InputError as above."""
+        self.check_rows(n_rows)
         return np.bincount(self.rows, weights=self.weights, minlength=n_rows).astype(np.float64)
 
     def to_csr(self, n_rows: int, *, copy: bool = False) -> sparse.csr_array:
@@ -153,11 +167,7 @@ class Bags:
         Raises:
             InputError: A row id lies outside the table.
         """
-        if len(self.rows) and not (self.rows.min() >= 0 and self.rows.max() < n_rows):
-            raise InputError(
-                f"Bags name rows {self.rows.min()} to {self.rows.max()}, but the vector table has {n_rows} rows: "
-                "they were made with another table."
-            )
+        self.check_rows(n_rows)
         # one index type for both arrays, or SciPy copies them to int64
         indptr = self.offsets.astype(np.int32) if len(self.rows) < np.iinfo(np.int32).max else self.offsets
         matrix = sparse.csr_array((self.weights, self.rows, indptr), shape=(len(self), n_rows), copy=copy)

@@ -34,8 +34,9 @@ def mean_embeddings(bags: Bags, table: Floats2d) -> Floats2d:
 
 def unit_bags(bags: Bags, table: Floats2d) -> Bags:
     """Weights divided by the length of their row: the same as bags over unit rows, without a copy of the table."""
+    bags.check_rows(table.shape[0])
     used, position = np.unique(bags.rows, return_inverse=True)
-    rows = np.asarray(table[used], dtype=np.float32)
+    rows = np.asarray(table[used], dtype=np.float64)
     norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
     inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
     return bags.with_weights(bags.weights * inverse[position])

@@ -33,6 +33,7 @@ def cosine_contributions(bag: Bags, embedding: BagEmbedding, table: Floats2d, qu
         float64[entries of the bag as weighted], aligned with ``embedding.weigh(bag, table).rows``; zeros when either
         embedding is zero.
     """
+    bag.check_rows(table.shape[0])
     weighted = embedding.weigh(bag, table)
     rows = np.asarray(table[weighted.rows], dtype=np.float32)
     if embedding.components is not None:

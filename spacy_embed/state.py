@@ -17,16 +17,18 @@ def state_to_bytes(state: State) -> bytes:
     """Pack nested dicts of plain values and arrays; equal states give equal bytes."""
     arrays: dict[str, Any] = {}
 
-    def plain(value: Any, path: str) -> Any:
+    def plain(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: plain(item, f"{path}.{key}") for key, item in value.items()}
+            return {key: plain(value[key]) for key in sorted(value)}
         if isinstance(value, np.ndarray):
+            if value.dtype.hasobject:
+                raise InputError("State holds plain values and arrays of numbers only, got an array of objects.")
             name = f"a{len(arrays)}"
             arrays[name] = value
             return {"$array": name}
         return value
 
-    text = json.dumps(plain(state, ""), ensure_ascii=False, sort_keys=True)
+    text = json.dumps(plain(state), ensure_ascii=False, sort_keys=True)
     arrays[_PLAIN] = np.frombuffer(text.encode(), dtype=np.uint8)
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
@@ -44,18 +46,20 @@ def state_from_bytes(data: bytes, *, where: str = "state") -> State:
         InputError: They are damaged or something else.
     """
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        tree = json.loads(arrays.pop(_PLAIN).tobytes().decode())
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            arrays = {
+                name.removesuffix(".npy"): np.lib.format.read_array(io.BytesIO(archive.read(name)), allow_pickle=False)
+                for name in archive.namelist()
+            }
+        state: State = _restore(json.loads(arrays.pop(_PLAIN).tobytes().decode()), arrays)
+    except Exception as error:  # zipfile and NumPy let errors of many kinds through
         raise InputError(f"{where} is damaged or not a saved state ({error}): save or fit it again.") from error
-
-    def restore(value: Any) -> Any:
-        if isinstance(value, dict):
-            if set(value) == {"$array"}:
-                return arrays[value["$array"]]
-            return {key: restore(item) for key, item in value.items()}
-        return value
-
-    state: State = restore(tree)
     return state
+
+
+def _restore(value: Any, arrays: dict[str, Any]) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {"$array"}:
+            return arrays[value["$array"]]
+        return {key: _restore(item, arrays) for key, item in value.items()}
+    return value

@@ -144,8 +144,8 @@ class Sif:
     given: bool = False
 
     def __post_init__(self) -> None:
-        if not self.a > 0:
-            raise InputError(f"SIF's a must be above 0, got {self.a}.")
+        if not 0 < self.a < np.inf:
+            raise InputError(f"SIF's a must be above 0 and finite, got {self.a}.")
 
     def fit(self, bags: Bags, n_rows: int) -> "Sif":
         """Estimate p(w) as the share of the corpus's counts, unless they were given."""

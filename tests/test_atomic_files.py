@@ -128,7 +128,6 @@ def test_a_process_that_dies_in_the_block_leaves_the_old_folder(old):
     assert tree(old) == FILLED
 
 
-@pytest.mark.xfail(strict=True, reason="_swap leaves the old folder under its .old name when the second rename fails")
 def test_a_rename_that_fails_leaves_the_old_folder(old, monkeypatch):
     rename = Path.rename
 

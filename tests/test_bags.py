@@ -192,7 +192,6 @@ def test_rows_outside_the_table_are_refused_by_both_numbers(row):
         Bags.build(np.array([0, row] if row > 0 else [row, 0]), np.ones(2), np.array([0, 2])).to_csr(3)
 
 
-@pytest.mark.xfail(strict=True, reason="counts grow beyond n_rows instead of refusing bags of another table")
 @pytest.mark.parametrize("count", [Bags.document_frequencies, Bags.row_totals])
 def test_row_statistics_refuse_rows_outside_the_table(count):
     with pytest.raises(InputError):

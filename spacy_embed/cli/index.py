@@ -33,8 +33,8 @@ def index_command(
         list[str] | None, typer.Option(help="LANG=PATH of a spaCy pipeline or config with 'lookup_forms'.")
     ] = None,
     embedding: Annotated[
-        str, typer.Option(help="What is stored and searched by default: sif, tfidf, mean, sum.")
-    ] = "sif",
+        str, typer.Option(help="What is stored and searched by default: tfidf, sif, mean, sum.")
+    ] = "tfidf",
     dim: Annotated[int, typer.Option(help="Dimensions of distilled or trained vectors.", min=1)] = 256,
     normalize: Annotated[bool, typer.Option(help="Scale each word's vector to length 1.")] = False,
     lines: Annotated[bool, typer.Option(help="In a folder of .txt, take each line as a document.")] = False,

@@ -20,7 +20,7 @@ def search_command(
         str | None, typer.Argument(help="The query; '-' or nothing reads them from standard input.")
     ] = None,
     queries: Annotated[Path | None, typer.Option(help="A file of queries: JSONL, TSV, or one a line.")] = None,
-    method: Annotated[str | None, typer.Option(help="bm25, sif, tfidf, mean, sum; default: the index's own.")] = None,
+    method: Annotated[str | None, typer.Option(help="bm25, tfidf, sif, mean, sum; default: the index's own.")] = None,
     k: Annotated[int, typer.Option("-k", "--top", help="Hits a query.", min=1)] = 10,
     lang: Annotated[str, typer.Option(help="Language of the queries; auto detects it.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a query, a line each.")] = False,

@@ -55,7 +55,7 @@ class IndexPlan:
 
     source: Source = "tables"
     tables: Tables | None = None
-    embedding: str = "sif"
+    embedding: str = "tfidf"
     dim: int = 256
     seed: int = 1
     normalize: bool = False

@@ -45,9 +45,12 @@ def train_word2vec(
         A table in memory, float32[words, dim], words by falling frequency.
 
     Raises:
-        InputError: No word is as frequent as ``min_count``.
+        InputError: No word is as frequent as ``min_count``, or the sequences can be read only once.
     """
     from gensim.models import Word2Vec
+
+    if isinstance(sequences, Iterator):
+        raise InputError("Training reads the text several times: give a list or a re-iterable, not a generator.")
 
     logging.getLogger("gensim").setLevel(logging.ERROR)
     pieces = _Pieces(sequences)

@@ -120,6 +120,8 @@ def _read_header(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} is a table of version {header.get('version')}; this package reads version {VERSION}.")
     if not all(isinstance(header.get(key), int) and header[key] >= 0 for key in ("rows", "dim", "words")):
         raise InputError(f"{file} is damaged: rows, dim and words must be whole numbers. Write the table again.")
+    if not isinstance(header.get("extras", []), list):
+        raise InputError(f"{file} is damaged: extras must be a list. Write the table again.")
     if not isinstance(header.get("fingerprint"), str):
         raise InputError(f"{file} is damaged: it has no fingerprint. Write the table again.")
     return header
@@ -127,7 +129,7 @@ def _read_header(path: Path) -> dict[str, Any]:
 
 def _map(path: Path, name: str, shape: tuple[int, ...] | None, dtype: type[np.generic]) -> NDArray[Any]:
     array = _load(path, name)
-    if array.dtype != dtype or (shape is not None and array.shape != shape) or array.ndim > 2:
+    if array.dtype != dtype or (shape is not None and array.shape != shape) or array.ndim != len(shape or (0,)):
         expected = f"{np.dtype(dtype).name}{list(shape) if shape is not None else '[bytes]'}"
         raise InputError(
             f"{path / name}.npy holds {array.dtype.name}{list(array.shape)}, expected {expected}: "
@@ -150,6 +152,6 @@ def _load(path: Path, name: str) -> NDArray[Any]:
         array: NDArray[Any] = np.load(file, mmap_mode="r" if expected_bytes else None, allow_pickle=False)
     except FileNotFoundError as error:
         raise InputError(f"{file} is missing: the table is incomplete, write it again.") from error
-    except (ValueError, OSError, EOFError) as error:
+    except Exception as error:  # NumPy's header parser lets errors of many kinds through
         raise InputError(f"{file} is truncated or damaged ({error}): write the table again.") from error
     return array

@@ -57,7 +57,7 @@ def named_encoder(name: str) -> Encoder:
     module_name, _, attribute = name.partition(":")
     try:
         found = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise InputError(
             f"No encoder {name!r}: expected '{BUILT_IN}' or 'package.module:callable' ({error})."
         ) from error
@@ -98,6 +98,10 @@ def distill(
     """
     out = Path(out)
     words = list(words)
+    if dim < 1 or batch_size < 1:
+        raise InputError(
+            f"Distilling needs at least 1 dimension and words in batches of 1, got {dim} and {batch_size}."
+        )
     if not words:
         raise InputError("There are no words to distil: the vocabulary is empty.")
     if len(set(words)) != len(words):
@@ -123,8 +127,8 @@ def _open_partial(partial: Path, words: Sequence[str], batch_size: int, encoder_
     digest = hashlib.blake2b("\n".join(words).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
     plan = {"words": digest, "batch_size": batch_size, "encoder": encoder_name}
     plan_file = partial / "plan.json"
-    if partial.exists() and (not plan_file.is_file() or json.loads(plan_file.read_text()) != plan):
-        if any(file.suffix not in {".npy", ".json", ".tmp"} for file in partial.iterdir()):
+    if partial.exists() and _saved_plan(plan_file) != plan:
+        if not partial.is_dir() or any(file.suffix not in {".npy", ".json", ".tmp"} for file in partial.iterdir()):
             raise InputError(f"{partial} is in the way and not an interrupted distillation: move it.")
         shutil.rmtree(partial)
     try:
@@ -134,35 +138,58 @@ def _open_partial(partial: Path, words: Sequence[str], batch_size: int, encoder_
     write_atomically(plan_file, json.dumps(plan).encode())
 
 
+def _saved_plan(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _saved_batch(file: Path, size: int) -> Floats2d | None:
+    """A batch that an earlier run encoded, unless it was damaged since."""
+    try:
+        vectors: Floats2d = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return vectors if vectors.ndim == 2 and len(vectors) == size and vectors.dtype == np.float32 else None
+
+
 def _encode(words: Sequence[str], encoder: Encoder, partial: Path, batch_size: int) -> Floats2d:
     batches: list[NDArray[Any]] = []
     with progress_bar(total=len(words), label="distilling", unit="word") as bar:
         for start in range(0, len(words), batch_size):
             batch = list(words[start : start + batch_size])
             file = partial / f"{start:09d}.npy"
-            if file.is_file():
-                vectors = np.load(file, allow_pickle=False)
-            else:
+            vectors = _saved_batch(file, len(batch))
+            if vectors is None:
                 vectors = _checked(encoder(batch), batch)
                 temporary = file.with_suffix(".tmp")
                 with temporary.open("wb") as stream:
                     np.save(stream, vectors, allow_pickle=False)
                 temporary.replace(file)
+            if batches and vectors.shape[1] != batches[0].shape[1]:
+                raise InputError(
+                    f"The encoder gave {vectors.shape[1]} dimensions for {batch[0]!r} and {batches[0].shape[1]} before."
+                )
             batches.append(vectors)
             bar.update(len(batch))
     return np.concatenate(batches)
 
 
-def _checked(vectors: NDArray[np.floating], batch: list[str]) -> Floats2d:
-    vectors = np.asarray(vectors)
-    if vectors.ndim != 2 or len(vectors) != len(batch):
+def _checked(given: NDArray[np.floating], batch: list[str]) -> Floats2d:
+    try:
+        with np.errstate(over="ignore"):
+            vectors: Floats2d = np.ascontiguousarray(given, dtype=np.float32)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"The encoder gave no array of numbers for {len(batch)} words ({error}).") from error
+    if vectors.ndim != 2 or len(vectors) != len(batch) or vectors.shape[1] == 0:
         raise InputError(
-            f"The encoder gave shape {vectors.shape} for {len(batch)} words: expected ({len(batch)}, dim)."
+            f"The encoder gave shape {vectors.shape} for {len(batch)} words, expected ({len(batch)}, dim)."
         )
     if not np.isfinite(vectors).all():
         bad = int(np.flatnonzero(~np.isfinite(vectors).all(axis=1))[0])
         raise InputError(f"The encoder gave NaN or infinity for {batch[bad]!r}.")
-    return np.ascontiguousarray(vectors, dtype=np.float32)
+    return vectors
 
 
 class Projection(NamedTuple):
@@ -183,13 +210,11 @@ class Projection(NamedTuple):
 def _principal_axes(encoded: Floats2d, dim: int) -> Projection:
     from sklearn.decomposition import PCA
 
-    if dim < 1:
-        raise InputError(f"Distilled vectors need at least 1 dimension, got {dim}.")
     if len(encoded) <= min(dim, encoded.shape[1]):
         # too few words to find axes: keep the encoder's own space
         return Projection(np.zeros_like(encoded[0]), np.eye(encoded.shape[1], dtype=np.float32), 1.0)
     pca = PCA(n_components=min(dim, encoded.shape[1]), svd_solver="covariance_eigh").fit(encoded)
-    kept = round(float(pca.explained_variance_ratio_.sum()), 4)
+    kept = round(float(np.nan_to_num(pca.explained_variance_ratio_.sum(), nan=1.0)), 4)
     return Projection(pca.mean_.astype(np.float32), pca.components_.astype(np.float32), kept)
 
 

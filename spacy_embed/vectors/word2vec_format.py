@@ -34,7 +34,12 @@ def read_vector_file(path: Path) -> WordTable:
         InputError: The file is none of these formats, truncated, or holds lines of different dimensions.
     """
     layout = sniff_layout(path)
+    if layout.kind != "word2vec binary":
+        _check_lines(path, layout)
     rows, words = _load(path, layout)
+    # gensim leaves None where a repeated word would stand
+    kept = [i for i, word in enumerate(words) if word is not None]
+    words, rows = [words[i] for i in kept], rows[kept]
     if not words:
         raise InputError(f"{path} holds no vectors.")
     metadata = {"source": {"format": layout.kind, "file": str(path.resolve())}}
@@ -123,16 +128,20 @@ def _load(path: Path, layout: FileLayout) -> tuple[np.ndarray, list[str]]:
     except UnicodeDecodeError as error:
         raise InputError(f"{path} holds a word that is not UTF-8 ({error}).") from error
     except (ValueError, OSError) as error:
-        where = "" if layout.kind == "word2vec binary" else _first_bad_line(path, layout)
-        raise InputError(f"{path}{where}: {error or 'damaged'}. Expected {layout.dim} numbers a word.") from error
+        raise InputError(f"{path}: {error or 'damaged'}. Expected {layout.dim} numbers a word.") from error
     return vectors.vectors, vectors.index_to_key
 
 
-def _first_bad_line(path: Path, layout: FileLayout) -> str:
-    with open_binary(path) as file:
-        for number, line in enumerate(file, start=1):
-            if number == 1 and layout.words is not None:
-                continue
-            if len(line.decode("utf-8", "replace").rstrip().split(" ")) != layout.dim + 1:
-                return f", line {number}"
-    return ""
+def _check_lines(path: Path, layout: FileLayout) -> None:
+    """Refuse lines of another length, which gensim takes or names without their number."""
+    number = 0
+    try:
+        with open_binary(path) as file:
+            for number, line in enumerate(file, start=1):
+                fields = line.rstrip().count(b" ")
+                if fields != layout.dim and not (number == 1 and layout.words is not None):
+                    raise InputError(f"{path}, line {number}: found {fields}. Expected {layout.dim} numbers a word.")
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path} is truncated or damaged after line {number} ({error}): fetch it again.") from error
+    if layout.words is not None and number - 1 > layout.words:
+        raise InputError(f"{path}: the header claims {layout.words} words, but {number - 1} lines follow. Mend line 1.")

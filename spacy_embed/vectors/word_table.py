@@ -50,7 +50,7 @@ class WordTable:
         Args:
             words: Distinct words.
             rows: floating[n_rows, dim]; a word with a zero row counts as not in the table.
-            word_rows: int32[words], the row of each word, when words share rows; one row a word when absent.
+            word_rows: int32[words], the row of each word (-1 for none), when words share rows; absent: a row a word.
             metadata: Where it came from.
             extras: Further arrays that travel with it.
 
@@ -64,7 +64,8 @@ class WordTable:
             if len(words) != len(rows):
                 raise InputError(f"Got {len(words)} words but {len(rows)} vectors.")
             word_rows = np.arange(len(words), dtype=np.int32)
-        if len(word_rows) != len(words) or (len(words) and int(word_rows.max()) >= len(rows)):
+        word_rows = np.asarray(word_rows, dtype=np.int32)
+        if len(word_rows) != len(words) or np.any((word_rows < -1) | (word_rows >= len(rows))):
             raise InputError(f"Every one of the {len(words)} words needs one of the {len(rows)} rows.")
         bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
         if len(bad):
@@ -73,7 +74,7 @@ class WordTable:
         if len(set(words)) != len(words):
             raise InputError(f"{len(words) - len(set(words))} words stand in the table twice.")
         usable = np.any(rows != 0, axis=1)
-        word_rows = np.where(usable[word_rows], word_rows, np.int32(-1)) if len(words) else word_rows
+        word_rows = np.where(usable[word_rows], word_rows, np.int32(-1)) if len(rows) else word_rows
         return cls(KeyIndex.build(words, word_rows), rows, metadata or {}, None, extras or {})
 
     def __len__(self) -> int:

@@ -77,7 +77,6 @@ def test_a_corpus_without_a_word_frequent_enough_is_refused(sequences, negative)
         train_word2vec(sequences, dim=4, min_count=2, negative=negative)
 
 
-@pytest.mark.xfail(strict=True, reason="a generator is empty after the vocabulary: the random start is returned")
 def test_a_generator_is_refused_because_it_can_be_read_once_only():
     with pytest.raises((InputError, TypeError)):
         train_word2vec((sentence for sentence in corpus()), **SMALL)

@@ -74,7 +74,6 @@ def test_impossible_tables_are_refused(changes, message):
         table(**changes)
 
 
-@pytest.mark.xfail(strict=True, reason="word_rows is checked for its upper bound only: IndexError")
 def test_word_rows_below_minus_one_are_refused():
     with pytest.raises(InputError):
         table(word_rows=np.array([0, 1, -5], np.int32))
@@ -94,6 +93,12 @@ def test_word_rows_below_minus_one_are_refused():
 )
 def test_fingerprint_changes_with_any_word_row_or_float(changes):
     assert table(**changes).fingerprint != table().fingerprint
+
+
+def test_fingerprint_changes_with_the_shape_of_the_same_floats():
+    word_rows = np.array([0, 1, 1], np.int32)
+    tall, wide = (table(rows=np.arange(6).reshape(shape), word_rows=word_rows) for shape in ((3, 2), (2, 3)))
+    assert tall.fingerprint != wide.fingerprint
 
 
 def test_fingerprint_is_the_same_in_memory_on_disk_and_after_a_copy(tmp_path):
