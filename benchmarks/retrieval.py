@@ -84,12 +84,21 @@ def trained_table(lang: str, sets: list[RetrievalSet], train_text: Path | None, 
 
 
 def make_index(retrieval_set: RetrievalSet, kind: str, table: Path, work: Path) -> Path:
-    """Index a set with a table, once."""
+    """Index a set with a table, unless that is done already."""
     index = work / "index" / kind / retrieval_set.name / retrieval_set.lang
-    if not index.exists():
+    if not is_current(index, table, retrieval_set.corpus):
         index.parent.mkdir(parents=True, exist_ok=True)
-        run("index", retrieval_set.corpus, index, "--lang", retrieval_set.lang, "--vectors", table)
+        run("index", retrieval_set.corpus, index, "--lang", retrieval_set.lang, "--vectors", table, "--overwrite")
     return index
+
+
+def is_current(index: Path, table: Path, corpus: Path) -> bool:
+    """Whether an index was made of this table, after the corpus was last changed."""
+    manifest = index / "index.json"
+    if not manifest.exists() or manifest.stat().st_mtime < corpus.stat().st_mtime:
+        return False
+    made_of = json.loads(manifest.read_text())["tables"][0]["fingerprint"]
+    return made_of == json.loads((table / "table.json").read_text())["fingerprint"]
 
 
 def evaluate(index: Path, queries: RetrievalSet, qrels: Path, methods: tuple[str, ...]) -> dict:

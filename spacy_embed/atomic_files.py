@@ -1,7 +1,9 @@
 """Writes that are there whole or not at all: temporary name, fsync, rename."""
 
+import glob
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,8 +37,10 @@ def new_directory(path: Path, *, overwrite: bool = False, marker: str) -> Iterat
     Raises:
         InputError: The path is taken and may not be replaced, or its parent cannot be written.
     """
+    path = path.resolve()
     check_free(path, overwrite=overwrite, marker=marker)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    _clear_leftovers(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         temporary.mkdir(parents=True)
     except OSError as error:
@@ -59,6 +63,25 @@ def check_free(path: Path, *, overwrite: bool, marker: str) -> None:
         raise InputError(f"{path} exists and holds something else (no {marker} in it): choose another place.")
     if not overwrite:
         raise InputError(f"{path} exists already: choose another place, or replace it with --overwrite.")
+
+
+def _clear_leftovers(path: Path) -> None:
+    """Remove what killed runs left under temporary names: of processes that are gone, untouched for an hour."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.*.tmp"):
+        owner = leftover.name.split(".")[-3]
+        is_old = time.time() - leftover.stat().st_mtime > 3600
+        if leftover.is_dir() and owner.isdigit() and is_old and not _is_alive(int(owner)):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _swap(new: Path, path: Path) -> None:

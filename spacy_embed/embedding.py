@@ -88,7 +88,10 @@ def remove_components(embeddings: Floats2d, components: Floats2d) -> Floats2d:
         return embeddings
     # einsum, not BLAS: a row comes out the same whatever batch it is in
     projections = np.einsum("ij,kj->ik", embeddings, components)
-    return np.asarray(embeddings - np.einsum("ik,kj->ij", projections, components), dtype=np.float32)
+    rest = np.asarray(embeddings - np.einsum("ik,kj->ij", projections, components), dtype=np.float32)
+    # what lay wholly in the components is rounding now, not a direction
+    rest[np.linalg.norm(rest, axis=1) <= 1e-5 * np.linalg.norm(embeddings, axis=1)] = 0.0
+    return rest
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +121,12 @@ class BagEmbedding:
         weighted = replace(self, weighting=self.weighting.fit(bags, table.shape[0]), components=None)
         if self.n_components == 0:
             return weighted
-        return replace(weighted, components=principal_components(weighted.reduce(bags, table), self.n_components))
+        embeddings = weighted.reduce(bags, table)
+        components = principal_components(embeddings, self.n_components)
+        if not remove_components(embeddings, components).any():
+            # one document, or equal ones: the components are all there is, and stay
+            components = components[:0]
+        return replace(weighted, components=components)
 
     def weigh(self, bags: Bags, table: Floats2d) -> Bags:
         """The weights with which each row enters the embedding, before components are removed."""

@@ -172,13 +172,14 @@ def test_a_folder_named_like_the_marker_does_not_make_it_replaceable(tmp_path, o
     refused(tmp_path / "photos", overwrite=overwrite, match="holds something else")
 
 
-def test_what_a_link_points_to_is_not_deleted(old):
+def test_a_link_stays_and_the_folder_that_it_names_is_replaced(old):
     link = old.parent / "latest"
     link.symlink_to(old, target_is_directory=True)
     with new_directory(link, overwrite=True, marker=MARKER) as folder:
         fill(folder)
-    assert {name: text for name, text in tree(old.parent).items() if name in OLD} == OLD
-    assert tree(link) == FILLED
+    assert link.is_symlink()
+    assert tree(old) == tree(link) == FILLED
+    assert sorted(path.name for path in old.parent.iterdir()) == sorted([old.name, link.name])
 
 
 def test_neighbours_with_similar_names_are_not_touched(old):

@@ -7,7 +7,13 @@ from typing import Any
 
 from rich.console import Console
 
-from spacy_embed.errors import InputError
+from spacy_embed.errors import InputError, require
+
+
+def require_search(purpose: str) -> None:
+    """Raise MissingExtraError when the extra ``search`` is not installed."""
+    for module in ("pyarrow", "lance"):
+        require(module, extra="search", purpose=purpose)
 
 
 def output() -> Console:
@@ -23,6 +29,14 @@ def note(message: str) -> None:
 def print_json(value: Any) -> None:
     """One JSON object on one line."""
     print(json.dumps(value, ensure_ascii=False))
+
+
+def pipelines_by_language(values: list[str]) -> dict[str, Path]:
+    """``LANG=PATH`` options as a dict. Raises InputError when a language is missing or given twice."""
+    paths = by_language(values)
+    if "" in paths:
+        raise InputError(f"--pipeline takes LANG=PATH, got {str(paths[''])!r}: say which language it is for.")
+    return paths
 
 
 def by_language(values: list[str]) -> dict[str, Path]:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from spacy_embed.cli.console import note, output, print_json
+from spacy_embed.cli.console import note, output, print_json, require_search
 from spacy_embed.errors import InputError
 
 app = typer.Typer(help="Compare methods by the measures of the field.", no_args_is_help=True)
@@ -30,6 +30,7 @@ def retrieval_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Rank judged queries by each method: nDCG@10, MAP, MRR@10, P@k, Recall@k by trec_eval's definitions."""
+    require_search("evaluate an index")
     from spacy_embed.cli.queries import encode_queries
     from spacy_embed.evaluation.judgements import read_qrels, read_queries
     from spacy_embed.evaluation.ranking import MEASURES, unknown_documents, write_run

@@ -30,8 +30,21 @@ class ReportingGroup(TyperGroup):
         except OSError as error:
             place = f" ({error.filename})" if error.filename else ""
             sys.exit(_report(f"{error.strerror or error}{place}: nothing was changed.", 1))
-        except KeyboardInterrupt:
+        except UnicodeError as error:
+            sys.exit(_report(f"Not valid UTF-8 ({error}): convert the text.", 2))
+        except (KeyboardInterrupt, EOFError):
             sys.exit(_report("Interrupted: what was there before is as it was.", 130))
+        except Exception as error:
+            # whatever else goes wrong is ours to mend, but a user wants one line
+            if click_error(error) or os.environ.get("SPACY_EMBED_TRACEBACK"):
+                raise
+            hint = "set SPACY_EMBED_TRACEBACK=1 for the details and report them"
+            sys.exit(_report(f"{type(error).__name__}: {error} ({hint})", 1))
+
+
+def click_error(error: Exception) -> bool:
+    """Whether typer itself reports the error (usage, exit, abort)."""
+    return hasattr(error, "exit_code") or type(error).__name__ in {"Exit", "Abort"}
 
 
 def _report(message: str, exit_code: int) -> int:

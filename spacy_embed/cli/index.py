@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spacy_embed.cli.console import by_language, note, print_json
+from spacy_embed.cli.console import by_language, note, pipelines_by_language, print_json, require_search
 from spacy_embed.errors import InputError, require
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ def index_command(
     normalize: Annotated[bool, typer.Option(help="Scale each word's vector to length 1.")] = False,
     lines: Annotated[bool, typer.Option(help="In a folder of .txt, take each line as a document.")] = False,
     workers: Annotated[int, typer.Option(help="Processes that encode.", min=1)] = 1,
-    seed: Annotated[int, typer.Option(help="Seed of training.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of training.", min=0)] = 1,
     overwrite: Annotated[bool, typer.Option(help="Replace an index that is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Make an index of a corpus: each document through its own language's pipeline."""
-    require("lance", extra="search", purpose="index a corpus")
+    require_search("index a corpus")
     from dataclasses import asdict
 
     from spacy_embed.atomic_files import check_free
@@ -57,14 +57,16 @@ def index_command(
     started = time.perf_counter()
     check_free(out, overwrite=overwrite, marker=MARKER)
     source, tables = vector_source(vectors or [])
-    kernel = TextKernel(lang, by_language(pipeline or []), sequences=source == "train")
+    kernel = TextKernel(lang, pipelines_by_language(pipeline or []), sequences=source == "train")
     if source == "spacy":
         source, tables = "tables", _pipeline_tables(kernel)
     plan = IndexPlan(source, tables, embedding, dim, seed, normalize)
 
     def save_pipelines(folder: Path, languages: Sequence[str]) -> None:
         for language in languages:
-            kernel.pipeline(language).to_disk(folder / language)
+            # the built-in pipelines need nothing of their vocabulary, which holds every word of the corpus
+            own = language in kernel.pipelines
+            kernel.pipeline(language).to_disk(folder / language, exclude=[] if own else ["vocab"])
 
     encoded = encode_batches(kernel, text_batches(read_corpus(corpus, lines=lines)), workers)
     summary = build_index(encoded, out, plan, save_pipelines, overwrite=overwrite)

@@ -7,7 +7,7 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from spacy_embed.cli.console import output, print_json
+from spacy_embed.cli.console import output, print_json, require_search
 from spacy_embed.errors import InputError
 
 
@@ -30,6 +30,7 @@ def info_command(
 
 
 def _index_facts(path: Path, verify: bool) -> dict[str, Any]:
+    require_search("open an index")
     from spacy_embed.retrieval.index import Index
 
     index = Index(path)

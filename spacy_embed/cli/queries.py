@@ -7,7 +7,7 @@ from spacy_embed.evaluation.judgements import Query
 from spacy_embed.pipeline.form_options import LANGUAGES
 from spacy_embed.pipeline.text_kernel import AUTO, TextKernel
 from spacy_embed.retrieval.corpus import Document
-from spacy_embed.retrieval.encoded import text_batches
+from spacy_embed.retrieval.encoded import form_of, text_batches
 from spacy_embed.retrieval.index import Index, Queries
 
 _OTHER_SCRIPTS = ("ru", "zh")
@@ -40,7 +40,7 @@ def encode_queries(index: Index, queries: Sequence[Query], lang: str = AUTO) -> 
 def refuse_unknown(index: Index, encoded: Queries, i: int, query: str, method: str) -> None:
     """Raise when a method knows no word of a query."""
     if not encoded.knows(i, method):
-        keys = [encoded.keys[row].partition(":")[2] for row in encoded.key_bags.at(i)[0]]
+        keys = [form_of(encoded.keys[row]) for row in encoded.key_bags.at(i)[0]]
         words = ", ".join(repr(key) for key in keys) if keys else "only stop words or punctuation"
         raise InputError(
             f"Nothing in the query {query!r} is known to {index.path} ({words}; language taken: {encoded.langs[i]}). "

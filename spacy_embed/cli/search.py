@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from spacy_embed.cli.console import note, output, print_json
+from spacy_embed.cli.console import note, output, print_json, require_search
 from spacy_embed.errors import InputError
 
 _SNIPPET = 240
@@ -26,6 +26,7 @@ def search_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a query, a line each.")] = False,
 ) -> None:
     """Search an index; the words that speak for a hit are marked."""
+    require_search("search an index")
     from spacy_embed.cli.highlight import Highlighter
     from spacy_embed.cli.queries import encode_queries, refuse_unknown
     from spacy_embed.retrieval.index import Index

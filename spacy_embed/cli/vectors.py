@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from spacy_embed.cli.console import by_language, note, print_json
-from spacy_embed.errors import InputError, require
+from spacy_embed.cli.console import note, pipelines_by_language, print_json, require_search
+from spacy_embed.errors import InputError
 
 train_app = typer.Typer(help="Train word vectors on a corpus.", no_args_is_help=True)
 
@@ -70,7 +70,7 @@ def word2vec_command(
     epochs: Annotated[int | None, typer.Option(help="Default: as many as bring the text to 20 M words.", min=1)] = None,
     cbow: Annotated[bool, typer.Option(help="Continuous bag of words instead of skip-gram.")] = False,
     lines: Annotated[bool, typer.Option(help="In a folder of .txt, take each line as a document.")] = False,
-    seed: Annotated[int, typer.Option(help="With one worker, the same seed gives the same bytes.")] = 1,
+    seed: Annotated[int, typer.Option(help="With one worker, the same seed gives the same bytes.", min=0)] = 1,
     workers: Annotated[int, typer.Option(help="Reading processes and training threads.", min=1)] = 1,
     overwrite: Annotated[bool, typer.Option(help="Replace a table that is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -104,13 +104,13 @@ def word2vec_command(
 
 
 def _encoded(path: Path, lang: str, pipelines: list[str], lines: bool, workers: int, sequences: bool) -> Iterator[Any]:
-    require("pyarrow", extra="search", purpose="read a corpus")
+    require_search("read a corpus")
     from spacy_embed.pipeline.text_kernel import TextKernel, encode_batches
     from spacy_embed.progress import progress_bar
     from spacy_embed.retrieval.corpus import read_corpus
     from spacy_embed.retrieval.encoded import text_batches
 
-    kernel = TextKernel(lang, by_language(pipelines), sequences=sequences)
+    kernel = TextKernel(lang, pipelines_by_language(pipelines), sequences=sequences)
     with progress_bar(label="reading", unit="doc") as bar:
         for batch in encode_batches(kernel, text_batches(read_corpus(path, lines=lines)), workers):
             bar.update(batch.num_rows)
@@ -119,7 +119,7 @@ def _encoded(path: Path, lang: str, pipelines: list[str], lines: bool, workers: 
 
 def _corpus_forms(path: Path, lang: str, pipelines: list[str], lines: bool, workers: int) -> Counter[str]:
     """How often each lookup form stands in a corpus."""
-    from spacy_embed.retrieval.encoded import Vocabulary
+    from spacy_embed.retrieval.encoded import Vocabulary, form_of
 
     counts: Counter[str] = Counter()
     for batch in _encoded(path, lang, pipelines, lines, workers, sequences=False):
@@ -127,7 +127,7 @@ def _corpus_forms(path: Path, lang: str, pipelines: list[str], lines: bool, work
         bags = vocabulary.bags(batch.column("keys"), batch.column("key_counts"))
         totals = bags.row_totals(len(vocabulary))
         for key, total in zip(vocabulary.ids, totals, strict=True):
-            counts[key.partition(":")[2]] += int(total)
+            counts[form_of(key)] += int(total)
     return counts
 
 
@@ -137,6 +137,8 @@ class _SpooledForms:
     def __init__(
         self, file: Path, corpora: list[Path], lang: str, pipelines: list[str], lines: bool, workers: int
     ) -> None:
+        from spacy_embed.retrieval.encoded import form_of
+
         self.file = file
         self.languages: set[str] = set()
         batches = (
@@ -145,8 +147,9 @@ class _SpooledForms:
         with file.open("w", encoding="utf-8") as stream:
             for batch in batches:
                 self.languages.update(batch.column("lang").to_pylist())
-                for forms in batch.column("keys").to_pylist():
-                    stream.write("\t".join(form.partition(":")[2] for form in forms) + "\n")
+                for keys in batch.column("keys").to_pylist():
+                    if keys:
+                        stream.write("\t".join(map(form_of, keys)) + "\n")
 
     def __iter__(self) -> Iterator[list[str]]:
         with self.file.open(encoding="utf-8", newline="\n") as stream:

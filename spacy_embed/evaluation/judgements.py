@@ -1,5 +1,6 @@
 """Queries and relevance judgements in the field's formats: BEIR and TREC."""
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,7 +65,7 @@ def read_qrels(path: Path) -> Qrels:
     """
     qrels: Qrels = {}
     for number, line in read_lines(path):
-        fields = line.split()
+        fields = line.split("\t") if "\t" in line else line.split()
         if number == 1 and not _is_whole(fields[-1]):
             continue
         if len(fields) == 4:
@@ -81,4 +82,4 @@ def read_qrels(path: Path) -> Qrels:
 
 
 def _is_whole(field: str) -> bool:
-    return field.lstrip("-").isdigit()
+    return re.fullmatch(r"-?[0-9]+", field) is not None

@@ -52,13 +52,17 @@ def evaluate_run(run: Run, qrels: Qrels) -> dict[str, float]:
 
 
 def write_run(run: Run, path: Path, tag: str) -> None:
-    """Write a TREC run file: query, Q0, document, rank, score, tag."""
+    """Write a TREC run file: query, Q0, document, rank, score, tag. White space in an id becomes ``_``."""
     lines = [
-        f"{query} Q0 {document} {rank} {score:.6f} {tag}"
+        f"{_field(query)} Q0 {_field(document)} {rank} {score:.6f} {tag}"
         for query, hits in run.items()
         for rank, (document, score) in enumerate(hits, start=1)
     ]
     write_atomically(path, ("\n".join(lines) + "\n").encode())
+
+
+def _field(identifier: str) -> str:
+    return "_".join(identifier.split())
 
 
 def unknown_documents(qrels: Qrels, ids: Sequence[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """The ``doc_embedder`` component: documents, spans and tokens as weighted bags of rows of a vector table."""
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import blake2b
@@ -17,13 +18,15 @@ from spacy_embed.atomic_files import write_atomically
 from spacy_embed.bags import Bags
 from spacy_embed.embedding import BagEmbedding, embedding_from_state
 from spacy_embed.errors import InputError
-from spacy_embed.pipeline.extensions import EMBEDDERS, attach, install_hooks, register_extensions
+from spacy_embed.pipeline.extensions import attach, install_hooks, register_extensions, remember
 from spacy_embed.pipeline.keyword_weights import KeywordWeights
+from spacy_embed.pipeline.lookup_forms import LookupForms
 from spacy_embed.pipeline.spacy_table import SpacyTable
 from spacy_embed.pipeline.word_frequencies import row_frequencies
 from spacy_embed.retrieval.corpus import read_corpus
 from spacy_embed.state import state_from_bytes, state_to_bytes
 from spacy_embed.types import Weights
+from spacy_embed.vectors import load_vectors
 from spacy_embed.vectors.directory_format import is_table, open_table
 from spacy_embed.vectors.table import VectorTable
 from spacy_embed.vectors.word_table import WordTable
@@ -40,7 +43,7 @@ class DocEmbedder:
 
     Args:
         nlp: The pipeline that it is part of.
-        table: Where vectors come from; None for the pipeline's own, ``nlp.vocab.vectors``.
+        vectors: Path of a table or vector file, opened when it is first needed; None for ``nlp.vocab.vectors``.
         embedding: From bags of counts to embeddings; fitted by ``nlp.initialize`` or ``fit``.
         keywords: Which tokens count.
         name: The component's name.
@@ -49,7 +52,7 @@ class DocEmbedder:
     def __init__(
         self,
         nlp: Language,
-        table: VectorTable | None,
+        vectors: str | None,
         embedding: BagEmbedding,
         keywords: KeywordWeights,
         name: str = "doc_embedder",
@@ -58,17 +61,21 @@ class DocEmbedder:
         self.name = name
         self.embedding = embedding
         self.keywords = keywords
-        self._table = table
+        self._vectors = vectors
+        self._table: VectorTable | None = None
         self._rows: dict[str, int] = {}
-        self._fingerprint: str | None = None
+        self._fingerprint: tuple[str, str] | None = None
+        remember(self)
 
     @property
     def table(self) -> VectorTable:
         """The vector table in use.
 
         Raises:
-            InputError: There is none: no path in the config, and no vectors in the vocabulary.
+            InputError: There is none: no path in the config, and no vectors in the vocabulary; or it is unusable.
         """
+        if self._table is None and self._vectors is not None:
+            self._table = load_vectors(self._vectors)
         if self._table is None:
             if not self.nlp.vocab.vectors.n_keys:
                 raise InputError(
@@ -86,13 +93,19 @@ class DocEmbedder:
     @property
     def fingerprint(self) -> str:
         """What Docs carry to find this component again: a hash of the table, the fitted state and the keywords."""
-        if self._fingerprint is None:
-            parts = state_to_bytes(
-                {"e": self.embedding.state(), "k": self.keywords.state(), "t": self.table.fingerprint}
-            )
-            self._fingerprint = blake2b(parts, digest_size=16).hexdigest()
-            EMBEDDERS[self._fingerprint] = self
-        return self._fingerprint
+        table = self.table.fingerprint
+        if self._fingerprint is None or self._fingerprint[0] != table:
+            parts = state_to_bytes({"e": self.embedding.state(), "k": self.keywords.state(), "t": table})
+            self._fingerprint = table, blake2b(parts, digest_size=16).hexdigest()
+        return self._fingerprint[1]
+
+    def knows(self, fingerprint: str | None) -> bool:
+        """Whether Docs of this fingerprint are its own."""
+        try:
+            return fingerprint is not None and self.fingerprint == fingerprint
+        except InputError:
+            # its own vectors are missing or damaged, which is not the asking Doc's concern
+            return False
 
     def __call__(self, doc: Doc) -> Doc:
         """Embed one Doc."""
@@ -107,7 +120,7 @@ class DocEmbedder:
         """Embed a Doc that lost its forms with its user data (``Span.as_doc``)."""
         if doc._.forms is None:
             for _, component in self.nlp.pipeline:
-                if hasattr(component, "analyzer"):
+                if isinstance(component, LookupForms):
                     component(doc)
         return self(doc)
 
@@ -197,10 +210,18 @@ class DocEmbedder:
 
     def _forms(self, doc: Doc) -> Sequence[str]:
         forms: Sequence[str] | None = doc._.forms
-        return forms if forms is not None else [token.text for token in doc]
+        if forms is None:
+            return [token.text for token in doc]
+        if len(forms) != len(doc):
+            raise InputError(
+                f"A Doc has {len(doc)} tokens but {len(forms)} lookup forms: components that merge or split tokens "
+                "must stand before 'lookup_forms'."
+            )
+        return forms
 
     def _find(self, forms: list[str]) -> Any:
-        known = self._rows
+        # a vocabulary's vectors may change at any time, a table may not
+        known = self._rows if isinstance(self.table, WordTable) else {}
         missing = list(set(forms).difference(known))
         if missing:
             known.update(zip(missing, self.table.find(missing).tolist(), strict=True))
@@ -218,13 +239,14 @@ class DocEmbedder:
         # a worker process may see no factory call before this
         register_extensions()
         self.__dict__.update(state)
+        remember(self)
 
     # the table goes by path where it has one: bytes are what spaCy sends to worker processes
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """Fitted state, and the table: its path when it is a folder, else all of it."""
         state: dict[str, Any] = {"embedding": self.embedding.state(), "keywords": self.keywords.state(), "table": None}
-        table = self._table
+        table = self._table if self._vectors is None else self.table
         if isinstance(table, WordTable) and _TABLE_FOLDER not in exclude:
             if table.path is not None:
                 state["table"] = {"path": str(table.path), "fingerprint": table.fingerprint}
@@ -247,9 +269,11 @@ class DocEmbedder:
         """Fitted state, and a copy of the table so that the folder can travel (not with ``exclude=["vectors"]``)."""
         path = Path(path)
         path.mkdir(parents=True, exist_ok=True)
-        table = self._table
+        table = self._table if self._vectors is None else self.table
         state = {"embedding": self.embedding.state(), "keywords": self.keywords.state(), "table": None}
-        if isinstance(table, WordTable):
+        if not isinstance(table, WordTable):
+            shutil.rmtree(path / _TABLE_FOLDER, ignore_errors=True)
+        else:
             state["table"] = {"fingerprint": table.fingerprint}
             if _TABLE_FOLDER not in exclude and table.path != (path / _TABLE_FOLDER).resolve():
                 table.save(path / _TABLE_FOLDER, overwrite=True)
@@ -263,7 +287,7 @@ class DocEmbedder:
             raise InputError(f"{file} is missing: the saved pipeline is incomplete, save it again.")
         state = state_from_bytes(file.read_bytes(), where=str(file))
         expected = state["table"] and state["table"]["fingerprint"]
-        if is_table(path / _TABLE_FOLDER):
+        if expected is not None and is_table(path / _TABLE_FOLDER):
             self._table = open_table(path / _TABLE_FOLDER, expected)
         elif expected is not None and self.table.fingerprint != expected:
             raise InputError(f"'{self.name}' was saved with another vector table than {expected}: give it that one.")
@@ -274,9 +298,6 @@ class DocEmbedder:
         self.embedding = embedding_from_state(state["embedding"])
         self.keywords = KeywordWeights(**state["keywords"])
         self._forget()
-        if self._table is not None:
-            # Docs that this component made elsewhere find it again
-            self.fingerprint  # noqa: B018
 
 
 def needs_no_fit(embedding: BagEmbedding) -> bool:
@@ -295,34 +316,17 @@ def make_component(
     keywords: KeywordWeights,
     frequencies: str | None,
 ) -> DocEmbedder:
-    """The component for a pipeline; its table is opened here.
+    """The component for a pipeline.
 
     Raises:
         InputError: The table or the frequencies cannot be used.
     """
-    from spacy_embed.vectors import load_vectors
-
     register_extensions()
-    table = load_vectors(vectors) if vectors is not None and Path(vectors).exists() else None
-    if vectors is not None and table is None:
-        # a saved pipeline brings its table along, and from_disk opens that one
-        table = _MissingTable(vectors)  # type: ignore[assignment]
-    component = DocEmbedder(nlp, table, embedding, keywords, name)
-    if frequencies is not None and not isinstance(table, _MissingTable):
+    component = DocEmbedder(nlp, vectors, embedding, keywords, name)
+    # a saved pipeline brings its table and its fitted frequencies along
+    if frequencies is not None and (vectors is None or Path(vectors).exists()):
         if not isinstance(embedding.weighting, Sif):
             raise InputError(f"'frequencies' belongs to method 'sif', but the method is '{embedding.weighting.name}'.")
         weighting = embedding.weighting.fit_frequencies(row_frequencies(Path(frequencies), component.table))
         component.embedding = replace(embedding, weighting=weighting)
     return component
-
-
-class _MissingTable:
-    """Stands for a table whose path does not exist here, until a saved copy takes its place."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise InputError(f"There are no vectors at {self.path}: check the path in the config of 'doc_embedder'.")

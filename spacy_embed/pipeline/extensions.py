@@ -7,7 +7,7 @@ pickling and ``DocBin(store_user_data=True)``. Hooks do not: ``attach`` puts the
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
-from weakref import WeakValueDictionary
+from weakref import WeakSet
 
 import numpy as np
 from spacy.tokens import Doc, Span, Token
@@ -21,15 +21,19 @@ if TYPE_CHECKING:
 
 Container: TypeAlias = Doc | Span | Token
 
-EMBEDDERS: "WeakValueDictionary[str, DocEmbedder]" = WeakValueDictionary()
-"""Loaded embedders by the fingerprint that Docs carry: getters have only the Doc to go by."""
+_LOADED: "WeakSet[DocEmbedder]" = WeakSet()
+"""Loaded embedders: getters have only the Doc and the fingerprint that it carries to go by."""
 
 DOC_VALUES = ("token_rows", "bag_rows", "bag_weights", "embedding", "coverage", "embedder")
 """What is stored; all else is computed from it."""
 
 
 def register_extensions() -> None:
-    """Register the attributes, once; another package's attribute of the same name is left alone."""
+    """Register the attributes, once.
+
+    Raises:
+        InputError: Another package has an attribute of the same name.
+    """
     for name in DOC_VALUES:
         _register(Doc, name, default=None)
     _register(Doc, "forms", getter=doc_forms, setter=set_doc_forms)
@@ -46,6 +50,18 @@ def register_extensions() -> None:
 def _register(owner: Any, name: str, **definition: Any) -> None:
     if not owner.has_extension(name):
         owner.set_extension(name, **definition)
+    wanted = tuple(definition.get(key) for key in ("default", "method", "getter", "setter"))
+    if owner.get_extension(name) != wanted:
+        raise InputError(f"Another package has registered {owner.__name__}._.{name}: the two cannot be used together.")
+
+
+def remember(embedder: "DocEmbedder") -> None:
+    """Let Docs find an embedder by its fingerprint, for as long as it lives."""
+    _LOADED.add(embedder)
+
+
+def _loaded(fingerprint: str | None) -> "DocEmbedder | None":
+    return next((embedder for embedder in _LOADED if embedder.knows(fingerprint)), None)
 
 
 _FORMS_KEY = "spacy_embed.forms"
@@ -71,8 +87,17 @@ def span_forms(span: Span) -> tuple[str, ...]:
 
 def token_form(token: Token) -> str:
     """The token's lookup form; empty when it is left out."""
-    forms = token.doc.user_data.get(_FORMS_KEY)
+    forms = token.doc.user_data.get(_FORMS_KEY) or ()
+    _check_tokens(token.doc, len(forms) or len(token.doc))
     return forms[token.i] if forms else ""
+
+
+def _check_tokens(doc: Doc, n_tokens: int) -> None:
+    if n_tokens != len(doc):
+        raise InputError(
+            f"The Doc had {n_tokens} tokens when its forms were looked up and has {len(doc)} now: "
+            "merge or split tokens before 'lookup_forms', or run it through the pipeline again."
+        )
 
 
 def embedder_of(doc: Doc) -> "DocEmbedder":
@@ -84,9 +109,13 @@ def embedder_of(doc: Doc) -> "DocEmbedder":
     fingerprint = doc._.embedder
     if fingerprint is None:
         raise InputError("This Doc has no embedding: run it through a pipeline with 'doc_embedder'.")
-    if fingerprint not in EMBEDDERS:
-        raise InputError("The pipeline that embedded this Doc is not loaded: load it, then ask again.")
-    return EMBEDDERS[fingerprint]
+    embedder = _loaded(fingerprint)
+    if embedder is None:
+        raise InputError(
+            "The pipeline that embedded this Doc is not loaded, or was fitted again since: "
+            "load it, or embed the Doc again."
+        )
+    return embedder
 
 
 def counts_of(container: Container) -> "Bags":
@@ -99,6 +128,7 @@ def counts_of(container: Container) -> "Bags":
     else:
         start, stop = (0, len(doc)) if isinstance(container, Doc) else (container.start, container.end)
     embedder = embedder_of(doc)
+    _check_tokens(doc, len(doc._.token_rows))
     rows = doc._.token_rows[start:stop]
     return Bags.from_tokens(rows, np.array([0, len(rows)]), embedder.token_weights(doc, start, stop))
 
@@ -122,11 +152,15 @@ def embedding_of(container: Container, fingerprint: str | None = None) -> "Float
         container: What to embed.
         fingerprint: The embedder to use when the Doc was never embedded (a copy made by ``Span.as_doc``).
     """
+    vector: Floats1d
+    if not isinstance(container, Doc | Span | Token):
+        vector = np.asarray(container.vector, dtype=np.float32)  # a Lexeme: what spaCy says of it
+        return vector
     doc = container if isinstance(container, Doc) else container.doc
-    if doc._.embedding is None and fingerprint is not None and fingerprint in EMBEDDERS:
-        EMBEDDERS[fingerprint].embed_bare(doc)
+    if doc._.embedding is None and (bare := _loaded(fingerprint)) is not None:
+        bare.embed_bare(doc)
     if isinstance(container, Doc) and doc._.embedding is not None:
-        vector: Floats1d = doc._.embedding
+        vector = doc._.embedding
         return vector
     embedder = embedder_of(doc)
     vector = embedder.embedding.transform(counts_of(container), embedder.table.rows)[0]

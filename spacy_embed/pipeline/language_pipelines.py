@@ -1,5 +1,6 @@
 """The spaCy pipeline of each language: text to lookup forms, the user's own where one is given."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def default_pipeline(language: str) -> Language:
     """
     nlp = spacy.blank(check_language(language), config=_CHINESE if language == "zh" else {})
     nlp.add_pipe("lookup_forms")
-    return nlp
+    return without_needless_limit(nlp)
 
 
 def load_pipeline(path: Path) -> Language:
@@ -57,6 +58,13 @@ def load_pipeline(path: Path) -> Language:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path} is no spaCy pipeline or config that can be loaded ({reason}).") from error
     lookup_forms_of(nlp)
+    return without_needless_limit(nlp)
+
+
+def without_needless_limit(nlp: Language) -> Language:
+    """Lift spaCy's limit of a million characters, meant for trained components, where only a tokenizer works."""
+    if nlp.pipeline and isinstance(nlp.pipeline[0][1], LookupForms):
+        nlp.max_length = sys.maxsize
     return nlp
 
 

@@ -1,8 +1,8 @@
 """A pipeline's own vectors (``nlp.vocab.vectors``) as a vector table."""
 
 from collections.abc import Sequence
-from functools import cached_property
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 from spacy.vectors import Mode
@@ -26,6 +26,7 @@ class SpacyTable:
         if getattr(vocab.vectors, "mode", Mode.default) == Mode.floret:
             raise InputError("floret vectors have no rows of words: give 'doc_embedder' a table of its own.")
         self.vocab = vocab
+        self._hashed: tuple[Any, str] | None = None
 
     @property
     def rows(self) -> Floats2d:
@@ -41,9 +42,16 @@ class SpacyTable:
     def __len__(self) -> int:
         return int(self.vocab.vectors.n_keys)
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
-        """Hash of the keys, their rows and the floats."""
+        """Hash of the keys, their rows and the floats, taken again when vectors were added, pruned or replaced."""
+        vectors = self.vocab.vectors
+        state = (id(vectors.data), vectors.shape, vectors.n_keys)
+        if self._hashed is None or self._hashed[0] != state:
+            self._hashed = state, self._hash()
+        return self._hashed[1]
+
+    def _hash(self) -> str:
         keys = sorted(self.vocab.vectors.key2row.items())
         digest = blake2b(np.array(keys, dtype=np.uint64).tobytes(), digest_size=16)
         digest.update(np.ascontiguousarray(self.rows).view(np.uint8).data)

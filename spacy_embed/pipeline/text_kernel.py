@@ -1,6 +1,6 @@
 """The encoding kernel: record batches of texts in, record batches of bags out, the same in every process."""
 
-import sys
+import signal
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
@@ -12,6 +12,7 @@ import pyarrow as pa
 from spacy.language import Language
 
 from spacy_embed.bags import Bags
+from spacy_embed.errors import InputError
 from spacy_embed.pipeline.form_options import LANGUAGES
 from spacy_embed.pipeline.language_pipelines import check_language, default_pipeline, load_pipeline, lookup_forms_of
 from spacy_embed.retrieval.encoded import ENCODED, SEPARATOR, Vocabulary, list_columns
@@ -67,6 +68,7 @@ class TextKernel:
         tokens = np.zeros(len(texts), np.int32)
         for language in sorted(set(languages)):
             mine = [i for i, of_text in enumerate(languages) if of_text == language]
+            self._check_lengths(language, batch.column("id").to_pylist(), texts, mine)
             forms, of_terms = self._forms_and_terms(language, [texts[i] for i in mine])
             prefix = language + SEPARATOR
             for i, doc_forms, doc_terms in zip(mine, forms, of_terms, strict=True):
@@ -100,13 +102,20 @@ class TextKernel:
             for language, text, identifier in zip(given, texts, ids, strict=True)
         ]
 
+    def _check_lengths(self, language: str, ids: list[str], texts: list[str], mine: list[int]) -> None:
+        longest = self.pipeline(language).max_length
+        for i in mine:
+            if len(texts[i]) > longest:
+                raise InputError(
+                    f"Document {ids[i]!r} has {len(texts[i])} characters, but the pipeline of {language} takes "
+                    f"{longest}: split it, or raise the pipeline's max_length."
+                )
+
     def _forms_and_terms(self, language: str, texts: list[str]) -> tuple[list[list[str]], list[list[str]]]:
         nlp = self.pipeline(language)
         lookup = lookup_forms_of(nlp)
-        # what comes after the forms is not needed, and long texts only trouble trained components
+        # what comes after the forms is not needed
         later = nlp.pipe_names[[component for _, component in nlp.pipeline].index(lookup) :]
-        if len(later) == len(nlp.pipe_names):
-            nlp.max_length = sys.maxsize
         forms, terms = [], []
         for doc in nlp.pipe(texts, disable=later):
             aligned = lookup.forms(doc)
@@ -150,18 +159,23 @@ def encode_batches(kernel: TextKernel, batches: Iterable[pa.RecordBatch], worker
         yield from map(kernel, batches)
         return
     # spawn: a fork of a process with BLAS or Lance threads may hang
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_set_kernel, initargs=(kernel,)) as pool:
-        waiting: list[Future[pa.RecordBatch]] = []
-        try:
-            for batch in batches:
-                waiting.append(pool.submit(_encode, batch))
-                if len(waiting) >= 2 * workers:
-                    yield waiting.pop(0).result()
-            while waiting:
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_set_kernel, initargs=(kernel,))
+    waiting: list[Future[pa.RecordBatch]] = []
+    try:
+        for batch in batches:
+            waiting.append(pool.submit(_encode, batch))
+            if len(waiting) >= 2 * workers:
                 yield waiting.pop(0).result()
-        finally:
-            for future in waiting:
-                future.cancel()
+        while waiting:
+            yield waiting.pop(0).result()
+        pool.shutdown()
+    except BaseException:
+        # on an error or Ctrl-C nobody waits for workers that may still be starting
+        processes = list((pool._processes or {}).values())
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.terminate()
+        raise
 
 
 _kernel: TextKernel | None = None
@@ -170,6 +184,8 @@ _kernel: TextKernel | None = None
 def _set_kernel(kernel: TextKernel) -> None:
     global _kernel
     _kernel = kernel
+    # Ctrl-C goes to every process of the terminal; the parent ends the workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _encode(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -66,6 +66,8 @@ def _documents(path: Path, lines: bool) -> Iterator[Document]:
         raise InputError(f"There is no corpus at {path}: check the path.")
     if path.is_file():
         return _read_file(path)
+    if not path.is_dir():
+        raise InputError(f"{path} is neither a file nor a folder.")
     own = beir_file(path, "corpus")
     if own is not None:
         return _read_file(own)
@@ -115,7 +117,7 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any], str]]:
         where = f"{path}, line {number}"
         try:
             fields = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{where}: not valid JSON ({error}). Mend or remove the line.") from error
         if not isinstance(fields, dict):
             raise InputError(f"{where}: expected a JSON object with a 'text', got {type(fields).__name__}.")
@@ -133,7 +135,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         with _open_text(path) as file:
             for number, line in enumerate(file, start=1):
                 if line.strip():
-                    yield number, line.rstrip("\n")
+                    yield number, line.rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise InputError(
             f"{path}, line {number + 1} or after: not UTF-8 ({error.reason}). Convert the file."
@@ -146,7 +148,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 def _open_text(path: Path) -> io.TextIOWrapper:
     if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8", newline="\n")
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="\n")
     return path.open("r", encoding="utf-8-sig", newline="\n")
 
 
@@ -161,7 +163,14 @@ def _document(fields: dict[str, Any], where: str, fallback_id: str) -> Document:
     if not isinstance(metadata, dict):
         metadata = {} if metadata is None else {"metadata": metadata}
     metadata = {**{key: value for key, value in fields.items() if key not in _OWN_FIELDS}, **metadata}
-    return Document(str(identifier), str(lang), title, text, metadata, where)
+    document = Document(str(identifier), str(lang), title, text, metadata, where)
+    try:
+        f"{document.id}{lang}{title}{text}{metadata}".encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{where}: holds the lone surrogate {error.object[error.start]!r}, which is not valid Unicode."
+        ) from error
+    return document
 
 
 def _read_csv(path: Path) -> Iterator[Document]:
@@ -169,8 +178,11 @@ def _read_csv(path: Path) -> Iterator[Document]:
     delimiter = "\t" if ".tsv" in path.suffixes else ","
     try:
         with _open_text(path) as file:
-            reader = csv.DictReader(file, delimiter=delimiter, strict=True)
+            # tab-separated files often hold bare quotes
+            reader = csv.DictReader(file, delimiter=delimiter, strict=delimiter == ",", restkey="")
             for number, fields in enumerate(reader, start=1):
+                if "" in fields and isinstance(fields[""], list):
+                    raise InputError(f"{path}, line {reader.line_num}: more fields than the header names.")
                 yield _document({str(k): v for k, v in fields.items()}, f"{path}, line {reader.line_num}", str(number))
     except csv.Error as error:
         raise InputError(f"{path}, line {reader.line_num}: malformed CSV ({error}).") from error
@@ -188,14 +200,24 @@ def _read_parquet(path: Path) -> Iterator[Document]:
                 yield _document(fields, f"{path}, row {number}", str(number))
     except InputError:
         raise
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError, NotImplementedError) as error:
         raise InputError(f"{path} cannot be read as Parquet ({error}).") from error
 
 
 def _read_text_files(files: Iterable[Path], folder: Path) -> Iterator[Document]:
     for file in files:
-        text = "\n".join(line for _, line in read_lines(file))
+        text = _read_whole(file)
         yield Document(file.relative_to(folder).as_posix(), "", "", text, {}, str(file))
+
+
+def _read_whole(path: Path) -> str:
+    try:
+        with _open_text(path) as file:
+            return file.read().replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}). Convert the file.") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path} cannot be read ({error}).") from error
 
 
 def _read_text_lines(files: Iterable[Path], folder: Path) -> Iterator[Document]:

@@ -45,6 +45,11 @@ def key_of(lang: str, form: str) -> str:
     return f"{lang}{SEPARATOR}{form}"
 
 
+def form_of(key: str) -> str:
+    """The lookup form of a key."""
+    return key.partition(SEPARATOR)[2]
+
+
 def text_batches(documents: Iterable[Document], size: int = 512) -> Iterator[pa.RecordBatch]:
     """Documents in record batches of ``TEXTS``."""
     iterator = iter(documents)
@@ -54,9 +59,18 @@ def text_batches(documents: Iterable[Document], size: int = 512) -> Iterator[pa.
             [document.lang for document in batch],
             [document.title for document in batch],
             [document.text for document in batch],
-            [json.dumps(document.metadata, ensure_ascii=False, default=str) for document in batch],
+            [_json_text(document.metadata) for document in batch],
         ]
         yield pa.record_batch(columns, schema=TEXTS)
+
+
+def _json_text(metadata: dict[str, Any]) -> str:
+    try:
+        return json.dumps(metadata, ensure_ascii=False, default=str, allow_nan=False)
+    except ValueError:
+        # NaN is not JSON: its name is
+        named = json.loads(json.dumps(metadata, default=str), parse_constant=str)
+        return json.dumps(named, ensure_ascii=False)
 
 
 def list_bags(rows: pa.ListArray, weights: pa.ListArray) -> Bags:

@@ -1,26 +1,27 @@
 """An index, opened: its arrays in memory, its methods, its answers."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from spacy_embed.bags import Bags
 from spacy_embed.embedding import BagEmbedding, embedding_from_state
 from spacy_embed.errors import InputError, require
 from spacy_embed.retrieval import index_files as files
-from spacy_embed.retrieval.encoded import list_bags
+from spacy_embed.retrieval.encoded import SEPARATOR, list_bags
 from spacy_embed.retrieval.index_build import embed
 from spacy_embed.retrieval.methods import BM25, Bm25, Cosine, check_method
 from spacy_embed.retrieval.query_rows import QueryRows, QueryWords
 from spacy_embed.retrieval.ranking import Hits, id_ranks
 from spacy_embed.state import state_from_bytes
-from spacy_embed.types import Floats2d
+from spacy_embed.types import Floats1d, Floats2d
 from spacy_embed.vectors.directory_format import open_keys, open_table
 from spacy_embed.weighting import Weighting
 
@@ -39,17 +40,28 @@ class Hit(NamedTuple):
     metadata: dict[str, Any]
 
 
-class Queries(NamedTuple):
-    """Encoded queries over an index's rows and terms."""
+@dataclass(frozen=True)
+class Queries:
+    """Encoded queries over an index's rows and terms.
+
+    Attributes:
+        langs: The language of each.
+        keys: The distinct ``lang:form`` of all queries.
+        key_bags: Counts over ``keys``.
+        terms: Counts over the index's terms.
+        words: Looks keys up.
+    """
 
     langs: list[str]
     keys: list[str]
-    """The distinct ``lang:form`` of all queries."""
     key_bags: Bags
-    """Counts over ``keys``."""
-    rows: QueryRows
     terms: Bags
-    """Counts over the index's terms."""
+    words: QueryWords
+
+    @cached_property
+    def rows(self) -> QueryRows:
+        """Rows of the keys, looked up when a method needs vectors."""
+        return self.words.rows(self.keys)
 
     def knows(self, i: int, method: str) -> bool:
         """Whether the method knows a word of query ``i``."""
@@ -97,7 +109,11 @@ class Index:
     @property
     def pipelines(self) -> dict[str, Path]:
         """Saved pipelines by language."""
-        return {folder.name: folder for folder in sorted((self.path / files.PIPELINES).iterdir())}
+        folders = {lang: self.path / files.PIPELINES / lang for lang in self.manifest["languages"]}
+        missing = [str(folder) for folder in folders.values() if not (folder / "config.cfg").is_file()]
+        if missing:
+            raise InputError(f"{missing[0]} is missing: the index is incomplete, index the corpus again.")
+        return folders
 
     @cached_property
     def ids(self) -> list[str]:
@@ -139,11 +155,18 @@ class Index:
 
     @cached_property
     def _query_words(self) -> QueryWords:
-        return QueryWords(self.table, self.manifest["tables"])
+        return QueryWords(self.table, self.manifest["tables"], self.path / files.FULL_TABLES)
 
     def _column(self, name: str) -> Any:
-        column = self.dataset.to_table(columns=[name]).column(name)
+        column = self._read(lambda: self.dataset.to_table(columns=[name])).column(name)
         return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+
+    def _read(self, read: Callable[[], pa.Table]) -> pa.Table:
+        try:
+            return read()
+        except (pa.ArrowException, OSError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(f"{self.path / files.DOCUMENTS} is damaged ({reason}): index the corpus again.") from error
 
     def document_embeddings(self, name: str) -> Floats2d:
         """float32[documents, dim]: stored for the index's own embedding, computed from the bags for the others."""
@@ -173,21 +196,43 @@ class Index:
             encoded.column("lang").to_pylist(),
             keys,
             list_bags(encoded.column("keys"), encoded.column("key_counts")).merged(),
-            self._query_words.rows(keys),
             list_bags(encoded.column("terms"), encoded.column("term_counts")).map_rows(self._terms.find(terms)),
+            self._query_words,
         )
 
     def embed_queries(self, queries: Queries, name: str) -> Floats2d:
-        """float32[queries, dim], weighed by the fit of each query's language (or of the nearest words' language)."""
+        """float32[queries, dim].
+
+        A query's words weigh by the fit of its language; a word that the corpus does not hold weighs as much as the
+        nearest word that it does, in that word's own language.
+        """
         bags = queries.key_bags.map_rows(queries.rows.key_rows)
-        if not len(queries.rows.extra):
-            return embed(bags, queries.langs, self._fits(queries.langs, name), np.asarray(self.table.rows))
-        table = np.concatenate([np.asarray(self.table.rows), queries.rows.extra])
-        fits = {
-            lang: _extended(fit, len(self.table.rows), queries.rows)
-            for lang, fit in self._fits(queries.langs, name).items()
-        }
+        table, fits = np.asarray(self.table.rows), self._fits(queries.langs, name)
+        if len(queries.rows.extra):
+            weights = self._stand_in_weights(queries.rows, name)
+            fits = {
+                lang: replace(fit, weighting=_WithExtraRows(fit.weighting, weights, len(table)))
+                for lang, fit in fits.items()
+            }
+            table = np.concatenate([table, queries.rows.extra])
         return embed(bags, queries.langs, fits, table)
+
+    def _stand_in_weights(self, rows: QueryRows, name: str) -> Floats1d:
+        """float32[m], what one occurrence of each word weighs that the extra rows stand for."""
+        one_each = Bags.build(rows.stands_for, np.ones(len(rows.stands_for)), np.arange(len(rows.stands_for) + 1))
+        weights = np.ones(len(rows.stands_for), np.float32)
+        for lang, fit in self.embeddings[name].items():
+            mine = self._row_langs[rows.stands_for] == lang
+            weights[mine] = fit.weighting.transform(one_each).weights[mine]
+        return weights
+
+    @cached_property
+    def _row_langs(self) -> NDArray[np.str_]:
+        """The language of each row's words (of its last one where several share it)."""
+        langs = np.full(len(self.table.rows), "", dtype="U8")
+        for key, row in zip(self.table.words, self.table.keys.word_rows, strict=True):
+            langs[row] = key.partition(SEPARATOR)[0]
+        return langs
 
     def _fits(self, langs: Sequence[str], name: str) -> dict[str, BagEmbedding]:
         """A fit for each query language; a language that the corpus lacks borrows that of its main language."""
@@ -208,7 +253,8 @@ class Index:
         if not len(ranked.positions):
             return []
         columns = ["id", "lang", "title", "text", "metadata"]
-        rows = self.dataset.take(ranked.positions.tolist(), columns=columns).to_pylist()
+        positions = ranked.positions.tolist()
+        rows = self._read(lambda: self.dataset.take(positions, columns=columns)).to_pylist()
         return [
             Hit(
                 rank,
@@ -223,25 +269,23 @@ class Index:
         ]
 
 
-class _StandIns:
-    """A weighting in which extra rows weigh what the rows that they stand for do."""
+@dataclass(frozen=True)
+class _WithExtraRows:
+    """A weighting for a table with rows beyond those that it was fitted on, whose weights are given."""
 
-    name: ClassVar[str] = "stand-ins"
-
-    def __init__(self, weighting: Weighting, n_rows: int, stands_for: Any) -> None:
-        self.weighting = weighting
-        self.weighs_as = np.concatenate([np.arange(n_rows, dtype=np.int32), stands_for])
+    name: ClassVar[str] = "with extra rows"
+    weighting: Weighting
+    extra_weights: Floats1d
+    n_rows: int
 
     def transform(self, bags: Bags) -> Bags:
-        standing = Bags(self.weighs_as[bags.rows], bags.weights, bags.offsets)
-        return bags.with_weights(self.weighting.transform(standing).weights)
+        extra = bags.rows >= self.n_rows
+        known = self.weighting.transform(Bags(np.where(extra, np.int32(0), bags.rows), bags.weights, bags.offsets))
+        factors = self.extra_weights[np.where(extra, bags.rows - self.n_rows, 0)]
+        return bags.with_weights(np.where(extra, bags.weights * factors, known.weights))
 
-    def fit(self, bags: Bags, n_rows: int) -> "_StandIns":
+    def fit(self, bags: Bags, n_rows: int) -> "_WithExtraRows":
         return self
 
     def state(self) -> dict[str, Any]:
         return {"name": self.name}
-
-
-def _extended(fit: BagEmbedding, n_rows: int, rows: QueryRows) -> BagEmbedding:
-    return replace(fit, weighting=_StandIns(fit.weighting, n_rows, rows.stands_for))

@@ -16,7 +16,7 @@ from spacy_embed.embedding import EMBEDDINGS, BagEmbedding, named_embedding
 from spacy_embed.errors import InputError, require
 from spacy_embed.progress import progress_bar
 from spacy_embed.retrieval import index_files as files
-from spacy_embed.retrieval.encoded import SEPARATOR, Vocabulary, list_bags, list_columns
+from spacy_embed.retrieval.encoded import SEPARATOR, Vocabulary, form_of, list_bags, list_columns
 from spacy_embed.retrieval.methods import Bm25
 from spacy_embed.retrieval.ranking import id_ranks
 from spacy_embed.retrieval.vector_sources import (
@@ -169,7 +169,7 @@ class _Corpus:
 
     def sequences(self, lang: str) -> Iterator[list[str]]:
         """The forms of each document of a language, in running order."""
-        forms = np.array([key.partition(SEPARATOR)[2] for key in self.keys.ids], dtype=object)
+        forms = np.array([form_of(key) for key in self.keys.ids], dtype=object)
         for batch in self.batches():
             bags = list_bags(batch.column("keys"), batch.column("key_counts"))
             for i, of_document in enumerate(batch.column("lang").to_pylist()):
@@ -196,7 +196,7 @@ def _with_origin(table: WordTable, tables: Tables) -> WordTable:
 def _tables(plan: IndexPlan, corpus: _Corpus, scratch: Path) -> Tables:
     forms = corpus.forms
     if plan.source == "train":
-        return trained_tables(corpus.sequences, sorted(forms), dim=plan.dim, seed=plan.seed)
+        return trained_tables(corpus.sequences, forms, dim=plan.dim, seed=plan.seed)
     if plan.source == "distill":
         return dict.fromkeys(forms, distilled_table(forms, scratch, dim=plan.dim))
     given: Mapping[str, Any] = plan.tables or {}
@@ -214,7 +214,7 @@ def _refuse_no_coverage(rows: CorpusRows, corpus: _Corpus) -> None:
         example = next(iter(corpus.keys.ids), None)
         raise InputError(
             f"The vectors know none of the corpus's {len(corpus.keys)} words"
-            + (f" (such as {example.partition(SEPARATOR)[2]!r})" if example else "")
+            + (f" (such as {form_of(example)!r})" if example else "")
             + ": check their language, and that their keys fit the lookup forms (case, lemma, template)."
         )
 

@@ -3,6 +3,7 @@
 index.json       format, version, languages, counts, default method, vector tables by path and fingerprint
 documents.lance  one row a document: id, lang, title, text, metadata, tokens, bag, terms, embedding
 vectors/         the rows of the vector tables that the corpus uses, keyed ``lang:form``
+full_tables/     vector files read whole for words of queries, kept as tables for the next search
 terms/           BM25's terms
 bm25/            BM25's scores
 embeddings.npz   fitted weightings and components, by embedding and language
@@ -22,6 +23,7 @@ VERSION = 1
 
 DOCUMENTS = "documents.lance"
 VECTORS = "vectors"
+FULL_TABLES = "full_tables"
 TERMS = "terms"
 BM25_SCORES = "bm25"
 EMBEDDINGS_FILE = "embeddings.npz"
@@ -56,4 +58,7 @@ def read_manifest(folder: Path) -> State:
             f"{folder} is an index of version {manifest.get('version')}; this package reads version {VERSION}: "
             "index the corpus again."
         )
+    missing = sorted({"dataset_version", "documents", "languages", "embedding", "tables"} - set(manifest))
+    if missing:
+        raise InputError(f"{file} is damaged: it lacks {', '.join(missing)}. Index the corpus again.")
     return manifest

@@ -61,6 +61,7 @@ class Cosine:
         units = unit_rows(queries)
         for start in range(0, len(units), _QUERIES_AT_ONCE):
             scores = units[start : start + _QUERIES_AT_ONCE] @ self.units.T
+            np.clip(scores, -1.0, 1.0, out=scores)
             scores[:, self._empty] = -np.inf
             scores[~np.any(units[start : start + _QUERIES_AT_ONCE], axis=1)] = -np.inf
             for row in scores:

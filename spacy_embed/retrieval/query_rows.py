@@ -1,6 +1,7 @@
 """Rows for the words of a query that the corpus does not hold: from the full tables, or by the distilling encoder."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ import numpy as np
 
 from spacy_embed.embedding import unit_rows
 from spacy_embed.errors import InputError
-from spacy_embed.retrieval.encoded import SEPARATOR
+from spacy_embed.retrieval.encoded import SEPARATOR, form_of
 from spacy_embed.types import Floats2d, Rows
 from spacy_embed.vectors import load_vectors
 from spacy_embed.vectors.distilled import compose
@@ -37,9 +38,11 @@ class QueryWords:
     Args:
         table: The index's own rows.
         sources: The manifest's list of tables.
+        kept: A folder for tables made of vector files, which take long to read; not written to if it cannot be.
     """
 
-    def __init__(self, table: WordTable, sources: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, table: WordTable, sources: Sequence[dict[str, Any]], kept: Path) -> None:
+        self.kept = kept
         self.table = table
         self.sources = sources
 
@@ -49,7 +52,7 @@ class QueryWords:
         missing = np.flatnonzero(key_rows < 0).tolist()
         vectors = self._from_sources([keys[i] for i in missing])
         left = [i for i, vector in zip(missing, vectors, strict=True) if vector is None]
-        composed = compose([keys[i].partition(SEPARATOR)[2] for i in left], self.table)
+        composed = compose([form_of(keys[i]) for i in left], self.table)
         if composed is not None:
             close = (composed @ self._units.T).max(axis=1, initial=-1.0) >= CLOSE_ENOUGH
             positions = {key: i for i, key in enumerate(missing)}
@@ -68,7 +71,7 @@ class QueryWords:
             mine = [i for i, key in enumerate(keys) if self._serves(source, key.partition(SEPARATOR)[0])]
             full = self._full_table(source) if mine else None
             if full is not None:
-                rows = full.find([keys[i].partition(SEPARATOR)[2] for i in mine])
+                rows = full.find([form_of(keys[i]) for i in mine])
                 for i, row in zip(mine, rows, strict=True):
                     if row >= 0:
                         found[i] = full.rows[row]
@@ -79,16 +82,17 @@ class QueryWords:
         return lang in source["languages"] or len(self.sources) == 1
 
     def _full_table(self, source: dict[str, Any]) -> WordTable | None:
-        if source["path"] not in self._opened:
-            self._opened[source["path"]] = None
-            if source["path"] and Path(source["path"]).exists():
-                try:
-                    table = load_vectors(source["path"])
-                except InputError:
-                    return None
-                if table.fingerprint == source["fingerprint"]:
-                    self._opened[source["path"]] = table
-        return self._opened[source["path"]]
+        path = source["path"]
+        if path not in self._opened:
+            self._opened[path] = None
+            kept = self.kept / source["fingerprint"]
+            places = [place for place in (kept, Path(path or kept)) if place.exists()]
+            for place in places[:1]:
+                with suppress(InputError):
+                    table = load_vectors(place)
+                    if table.fingerprint == source["fingerprint"]:
+                        self._opened[path] = _kept_as_table(table, kept)
+        return self._opened[path]
 
     @cached_property
     def _opened(self) -> dict[str | None, WordTable | None]:
@@ -97,3 +101,12 @@ class QueryWords:
     @cached_property
     def _units(self) -> Floats2d:
         return unit_rows(np.asarray(self.table.rows))
+
+
+def _kept_as_table(table: WordTable, folder: Path) -> WordTable:
+    if table.path is not None:
+        return table
+    try:
+        return table.save(folder)
+    except (InputError, OSError):
+        return table

@@ -67,13 +67,24 @@ def corpus_rows(forms: Mapping[str, Sequence[str]], key_ids: Mapping[str, int], 
     return CorpusRows(table, key_rows)
 
 
-def trained_tables(sequences: FormSequences, languages: Sequence[str], *, dim: int, seed: int) -> dict[str, WordTable]:
-    """word2vec trained on the documents of each language; their spaces are not aligned."""
+def trained_tables(
+    sequences: FormSequences, forms: Mapping[str, Sequence[str]], *, dim: int, seed: int
+) -> dict[str, WordTable]:
+    """word2vec trained on the documents of each language; their spaces are not aligned.
+
+    Args:
+        sequences: The documents of a language.
+        forms: The vocabulary of each language; one without words gets an empty table.
+        dim: Dimensions.
+        seed: Seed.
+    """
     from spacy_embed.training.word2vec import train_word2vec
 
     return {
         language: train_word2vec(_Repeatable(sequences, language), dim=dim, seed=seed, min_count=1)
-        for language in languages
+        if forms[language]
+        else WordTable.build([], np.empty((0, dim), np.float32))
+        for language in sorted(forms)
     }
 
 

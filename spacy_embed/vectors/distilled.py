@@ -8,6 +8,7 @@ puts the words of all its languages into one aligned space.
 import hashlib
 import importlib
 import json
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -72,7 +73,7 @@ def distill(
     *,
     dim: int = 256,
     batch_size: int = 2048,
-    encoder_name: str = "callable",
+    encoder_name: str | None = None,
     overwrite: bool = False,
 ) -> WordTable:
     """Make a table for a vocabulary and write it as a folder.
@@ -86,7 +87,7 @@ def distill(
         out: The folder to write.
         dim: Dimensions to keep by PCA; all of the encoder's when it has fewer.
         batch_size: Words per call and per saved batch.
-        encoder_name: What the metadata calls the encoder; another name does not resume.
+        encoder_name: What the metadata calls the encoder; another name does not resume. None: its qualified name.
         overwrite: Replace a table that is there.
 
     Returns:
@@ -106,13 +107,14 @@ def distill(
         raise InputError("There are no words to distil: the vocabulary is empty.")
     if len(set(words)) != len(words):
         raise InputError(f"The vocabulary holds {len(words) - len(set(words))} words twice.")
+    name = encoder_name or f"{type(encoder).__module__}.{getattr(encoder, '__qualname__', type(encoder).__qualname__)}"
     check_free(out, overwrite=overwrite, marker=MARKER)
     partial = out.with_name(out.name + ".partial")
-    _open_partial(partial, words, batch_size, encoder_name)
+    _open_partial(partial, words, batch_size, name)
     encoded = _encode(words, encoder, partial, batch_size)
     projection = _principal_axes(encoded, dim)
     metadata = {
-        "source": {"method": "distilled", "encoder": encoder_name, "encoder_dim": int(encoded.shape[1])},
+        "source": {"method": "distilled", "encoder": name, "encoder_dim": int(encoded.shape[1])},
         "variance_kept": projection.variance_kept,
         "unit_rows": True,
     }
@@ -128,7 +130,7 @@ def _open_partial(partial: Path, words: Sequence[str], batch_size: int, encoder_
     plan = {"words": digest, "batch_size": batch_size, "encoder": encoder_name}
     plan_file = partial / "plan.json"
     if partial.exists() and _saved_plan(plan_file) != plan:
-        if not partial.is_dir() or any(file.suffix not in {".npy", ".json", ".tmp"} for file in partial.iterdir()):
+        if not _is_partial(partial):
             raise InputError(f"{partial} is in the way and not an interrupted distillation: move it.")
         shutil.rmtree(partial)
     try:
@@ -136,6 +138,12 @@ def _open_partial(partial: Path, words: Sequence[str], batch_size: int, encoder_
     except OSError as error:
         raise InputError(f"{partial.parent} cannot be written ({error.strerror}): choose another place.") from error
     write_atomically(plan_file, json.dumps(plan).encode())
+
+
+def _is_partial(folder: Path) -> bool:
+    """Whether a folder is an interrupted distillation: a plan, batches, and nothing else."""
+    names = [file.name for file in folder.iterdir()] if folder.is_dir() else []
+    return "plan.json" in names and all(re.fullmatch(r"plan\.json|\d{9}\.(npy|tmp)|\..*\.tmp", name) for name in names)
 
 
 def _saved_plan(file: Path) -> Any:

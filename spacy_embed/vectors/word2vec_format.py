@@ -12,7 +12,7 @@ import numpy as np
 from spacy_embed.errors import InputError
 from spacy_embed.vectors.word_table import WordTable
 
-_SNIFFED_BYTES = 1 << 16
+_SNIFFED_BYTES = 1 << 22
 
 
 class FileLayout(NamedTuple):

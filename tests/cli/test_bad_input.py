@@ -143,6 +143,31 @@ def test_bad_vocabularies(cli, tmp_path):
     )
 
 
+def test_texts_beyond_spacys_limit_are_indexed_and_found(cli, tables, tmp_path):
+    (tmp_path / "long.txt").write_text("old river " * 110_000, encoding="utf-8")
+    assert (
+        cli("index", tmp_path / "long.txt", tmp_path / "out", "--lang", "en", "--vectors", tables["en"].path).code == 0
+    )
+    assert json.loads(cli("search", tmp_path / "out", "river", "--json").out)["hits"][0]["id"] == "long.txt:1"
+
+
+def test_pipelines_must_name_their_language(cli, tmp_path):
+    (tmp_path / "corpus.jsonl").write_text(GOOD, encoding="utf-8")
+    result = cli("index", tmp_path / "corpus.jsonl", tmp_path / "out", "--pipeline", tmp_path / "nowhere")
+    assert_refused(result, "LANG=PATH")
+
+
+def test_an_index_without_its_pipelines(cli, index):
+    shutil.rmtree(index / "pipelines" / "en")
+    assert_refused(cli("search", index, "river"), "pipelines/en is missing")
+
+
+def test_damaged_documents(cli, index):
+    for file in (index / "documents.lance" / "data").iterdir():
+        file.write_bytes(file.read_bytes()[:50])
+    assert_refused(cli("search", index, "river"), "index")
+
+
 def test_damaged_index(cli, index):
     file = index / "vectors" / "rows.npy"
     file.write_bytes(file.read_bytes()[:-4])

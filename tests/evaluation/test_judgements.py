@@ -25,9 +25,15 @@ def test_qrels_of_beir_and_trec(tmp_path, content):
     assert read_qrels(tmp_path / "qrels") == {"q1": {"a": 2, "b": 0}}
 
 
+def test_ids_with_spaces_stand_between_tabs(tmp_path):
+    (tmp_path / "qrels").write_text("q 1\tmy file.txt\t1\n")
+    assert read_qrels(tmp_path / "qrels") == {"q 1": {"my file.txt": 1}}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        ("q1\ta\t1\nq1\ta\t--3\n", "line 2"),
         ("q\tc\ts\nq1\ta\tx\n", "line 2: expected"),
         ("q1\ta\n", "no judgements"),
         ("q1 a 1\nq1 a\n", "line 2"),

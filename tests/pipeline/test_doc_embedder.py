@@ -1,3 +1,5 @@
+import gc
+
 import numpy as np
 import pytest
 import spacy
@@ -183,6 +185,52 @@ def test_documents_of_other_pipelines_cannot_be_compared(make_nlp):
     nlp.add_pipe("doc_embedder").table = WordTable.build(["river"], np.ones((1, 3)))
     with pytest.raises(InputError, match="64 and 3 dimensions"):
         make_nlp("en")("river").similarity(nlp("river"))
+
+
+def test_a_twin_that_goes_takes_nothing_with_it(make_nlp):
+    nlp, twin = make_nlp("en"), make_nlp("en")
+    twin("river")
+    del twin
+    gc.collect()
+    assert nlp("old river")[1:2].has_vector
+
+
+def test_docs_of_before_a_refit_say_so(make_nlp):
+    nlp = make_nlp("en")
+    nlp.get_pipe("doc_embedder").fit_texts(["a fit that no other test makes: river", "old river", "bread"])
+    doc = nlp("river flooded")
+    nlp.get_pipe("doc_embedder").fit_texts(["river", "river", "flooded", "bridge"])
+    with pytest.raises(InputError, match="fitted again"):
+        doc[0:1]._.embedding  # noqa: B018
+
+
+def test_vectors_set_after_a_word_was_seen_are_used():
+    nlp = spacy.blank("en")
+    nlp.vocab.reset_vectors(width=2)
+    nlp.vocab.set_vector("river", np.array([1.0, 2.0], dtype="f"))
+    nlp.add_pipe("lookup_forms")
+    nlp.add_pipe("doc_embedder")
+    assert not nlp("wolf").has_vector
+    nlp.vocab.set_vector("wolf", np.array([3.0, 4.0], dtype="f"))
+    assert nlp("wolf").vector.tolist() == [3.0, 4.0]
+
+
+def test_tokens_merged_after_the_lookup_are_noticed(make_nlp):
+    doc = make_nlp("en")("old river flooded bridge")
+    with doc.retokenize() as retokenizer:
+        retokenizer.merge(doc[0:2])
+    with pytest.raises(InputError, match=r"4 tokens .* has 3 now"):
+        doc[1:2]._.embedding  # noqa: B018
+    with pytest.raises(InputError, match=r"4 tokens .* has 3 now"):
+        doc[1]._.form  # noqa: B018
+
+
+def test_equal_documents_keep_their_direction_under_sif(tables):
+    nlp = default_pipeline("en")
+    nlp.add_pipe("doc_embedder", config={"vectors": str(tables["en"].path), "method": "sif"})
+    nlp.get_pipe("doc_embedder").fit_texts(["old river", "old river"])
+    assert nlp("old river").similarity(nlp("river old")) == pytest.approx(1.0)
+    assert float(nlp("old river").vector_norm) > 0.1
 
 
 def test_initialize_again_refits(make_nlp):

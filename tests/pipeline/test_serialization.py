@@ -107,6 +107,18 @@ def test_another_table_than_the_saved_one_is_refused(make_nlp, tables, tmp_path)
         spacy.load(tmp_path / "nlp")
 
 
+def test_saving_over_a_pipeline_with_a_table_leaves_none_of_it(make_nlp, tmp_path):
+    make_nlp("en").to_disk(tmp_path / "nlp")
+    nlp = spacy.blank("en")
+    nlp.vocab.reset_vectors(width=2)
+    nlp.vocab.set_vector("river", np.array([1.0, 2.0], dtype="f"))
+    nlp.add_pipe("lookup_forms")
+    nlp.add_pipe("doc_embedder")
+    nlp("river")
+    nlp.to_disk(tmp_path / "nlp")
+    assert spacy.load(tmp_path / "nlp")("river").vector.tolist() == [1.0, 2.0]
+
+
 def test_damaged_state_is_refused(make_nlp, tmp_path):
     make_nlp("en").to_disk(tmp_path / "nlp")
     file = tmp_path / "nlp" / "doc_embedder" / "embedding.npz"

@@ -70,6 +70,25 @@ def test_folder_of_text_a_file_or_a_line_a_document(tmp_path):
     assert [d.id for d in read_corpus(tmp_path, lines=True)] == ["one.txt:1", "one.txt:2", "sub/two.txt.gz:1"]
 
 
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_byte_order_marks_are_passed_over(tmp_path, suffix):
+    for name, text in [("c.csv", "id,text\n7,x\n"), ("c.jsonl", '{"id": "7", "text": "x"}\n')]:
+        data = text.encode("utf-8-sig")
+        (tmp_path / (name + suffix)).write_bytes(gzip.compress(data) if suffix else data)
+        assert [document.id for document in read_corpus(tmp_path / (name + suffix))] == ["7"]
+
+
+def test_text_files_keep_their_paragraphs(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"one\r\n\r\ntwo\n")
+    (document,) = read_corpus(tmp_path.joinpath())
+    assert document.text == "one\n\ntwo\n"
+
+
+def test_bare_quotes_in_tab_separated_files(tmp_path):
+    (tmp_path / "c.tsv").write_text('id\ttext\n1\t"Cats" sleep\n', encoding="utf-8")
+    assert [document.text for document in read_corpus(tmp_path / "c.tsv")] == ["Cats sleep"]
+
+
 def test_lines_without_id_take_their_number(tmp_path):
     file = write_lines(tmp_path / "c.jsonl", [{"text": "a"}, {"text": "b"}])
     assert [document.id for document in read_corpus(file)] == ["1", "2"]
@@ -85,6 +104,8 @@ def test_lines_without_id_take_their_number(tmp_path):
         ('{"_id": "a", "text": "x", "title": 3}\n', "'title' to be a string"),
         ('{"_id": "a", "text": "x"}\n{"_id": "a", "text": "y"}\n', "line 2: the id 'a' stands already at .*line 1"),
         ("\n\n", "holds no documents"),
+        ('{"_id": "a", "text": "\\ud800"}\n', "line 1: holds the lone surrogate"),
+        ("[" * 100_000 + "\n", "line 1: not valid JSON"),
     ],
 )
 def test_faults_are_located(tmp_path, content, message):

@@ -97,6 +97,32 @@ def test_words_beyond_the_corpus_come_from_the_full_table(tmp_path, tables):
     np.testing.assert_allclose(index.embed_queries(encoded, "mean")[0], tables["en"].vector("crosses"), rtol=1e-5)
 
 
+def test_words_beyond_the_corpus_weigh_as_the_nearest_word_in_its_own_language(tmp_path):
+    from spacy_embed.vectors import WordTable
+
+    rows = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0.9, 0.1, 0]], np.float32)
+    table = WordTable.build(["river", "мост", "река", "креветка"], rows).save(tmp_path / "table")
+    texts = {"en": ["river", "river", "river"], "ru": ["мост", "мост река", "река"]}
+    documents = [Document(f"{c}{i}", c, "", text, {}, "") for c, of in texts.items() for i, text in enumerate(of)]
+    make(tmp_path / "index", IndexPlan("tables", {"": table}, "tfidf"), documents)
+    index = Index(tmp_path / "index")
+    encoded = encode_queries(index, [Query("q", "креветка мост", "ru")])
+    idf_river, idf_bridge = np.log(4 / 4) + 1, np.log(4 / 3) + 1
+    expected = (idf_river * rows[3] + idf_bridge * rows[1]) / (idf_river + idf_bridge)
+    np.testing.assert_allclose(index.embed_queries(encoded, "tfidf")[0], expected, rtol=1e-5)
+
+
+def test_vector_files_are_read_once_for_words_beyond_the_corpus(tmp_path):
+    from spacy_embed.vectors import load_vectors
+
+    (tmp_path / "v.txt").write_text("3 2\nriver 1 0\nbridge 0 1\nstream 1 1\n")
+    make(tmp_path / "index", IndexPlan("tables", {"": load_vectors(tmp_path / "v.txt")}), DOCUMENTS[:1])
+    for _ in range(2):
+        encoded = encode_queries(Index(tmp_path / "index"), [Query("q", "stream", "")])
+        np.testing.assert_allclose(encoded.rows.extra[0], [1, 1])
+    assert len(list((tmp_path / "index" / "full_tables").iterdir())) == 1
+
+
 def test_a_table_that_changed_since_is_not_used_for_queries(tmp_path, tables):
     from spacy_embed.vectors import load_vectors
 
