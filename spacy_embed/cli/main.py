@@ -1,6 +1,5 @@
 """``spacy-embed``: the commands put together, and what becomes of their errors."""
 
-import signal
 from typing import Annotated
 
 import typer
@@ -42,7 +41,4 @@ def options(
 
 def main() -> None:
     """Run a command."""
-    if hasattr(signal, "SIGPIPE"):
-        # end quietly when the reader of our output does, as other programs do
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     app()

@@ -1,0 +1,50 @@
+"""Ctrl-C and kill -9 in the middle of a job: it ends at once, and what was there before is as it was."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.conftest import TEXTS
+
+
+@pytest.fixture
+def start(tables, tmp_path):
+    (tmp_path / "corpus.txt").write_text("\n".join(TEXTS["en"] * 20_000), encoding="utf-8")
+    (tmp_path / "small.txt").write_text("\n".join(TEXTS["en"]), encoding="utf-8")
+    options = ["--lang", "en", "--vectors", str(tables["en"].path), "--overwrite"]
+
+    def run(corpus, *more):
+        command = [sys.executable, "-m", "spacy_embed", "index", str(tmp_path / corpus), str(tmp_path / "out")]
+        return subprocess.Popen([*command, *options, *more], stderr=subprocess.PIPE, text=True)
+
+    return run
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("seconds", [1.5, 3.0])
+def test_ctrl_c_ends_the_job(start, tmp_path, workers, seconds):
+    assert start("small.txt").wait(60) == 0
+    before = (tmp_path / "out" / "index.json").read_bytes()
+    job = start("corpus.txt", "--workers", workers)
+    time.sleep(seconds)
+    job.send_signal(signal.SIGINT)
+    _, error = job.communicate(timeout=20)
+    assert job.returncode == 130
+    assert "Traceback" not in error
+    assert (tmp_path / "out" / "index.json").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus.txt", "out", "small.txt"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_killed_job_leaves_the_old_index(start, tmp_path, cli):
+    assert start("small.txt").wait(60) == 0
+    job = start("corpus.txt")
+    time.sleep(4)
+    job.kill()
+    job.wait(20)
+    assert cli("search", tmp_path / "out", "river", "--json").code == 0
+    assert start("small.txt").wait(60) == 0
