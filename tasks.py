@@ -48,7 +48,7 @@ def demo() -> None:
     run(spacy_embed, "distill", table, "--corpus", "corpora", "--overwrite")
     run(spacy_embed, "index", "corpora", index, "--vectors", table, "--overwrite")
     run(spacy_embed, "info", index)
-    run(spacy_embed, "search", index, "what to do when I scald my hand", "-k", 3)
+    run(spacy_embed, "search", index, "how do plants make food from light", "-k", 3)
     run(spacy_embed, "search", index, "почему море поднимается и опускается", "-k", 3)
     run(spacy_embed, "search", index, "面包为什么涨价", "-k", 3, "--method", "bm25")
     arguments = [

@@ -1,5 +1,6 @@
 """Which words of a hit speak for it, and where they stand in its text."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -23,19 +24,25 @@ class MarkedHit(NamedTuple):
     spans: list[tuple[int, int]]
     """Character offsets of those words in ``text``."""
 
+    @property
+    def body(self) -> int:
+        """Where the text begins, after the title."""
+        return len(self.text) - len(self.hit.text)
+
     def window(self, length: int) -> tuple[int, int]:
-        """Start and end of the stretch of about ``length`` characters with the most marks, the first such."""
-        if len(self.text) <= length:
-            return 0, len(self.text)
-        starts = [0, *(first for first, _ in self.spans)]
-        counts = [sum(start <= first and end <= start + length for first, end in self.spans) for start in starts]
-        start = starts[int(np.argmax(counts))]
-        if start + length > len(self.text):
-            start = len(self.text) - length
-        # begin at a word where there are words
-        space = self.text.rfind(" ", 0, start + 1)
-        start = space + 1 if start > 0 and 0 <= start - space < 30 else start
-        return start, min(start + length, len(self.text))
+        """Start and end of a stretch of about ``length`` characters: the first with the most marks, title left out."""
+        begin, end = self.body, len(self.text)
+        if end - begin <= length:
+            return begin, end
+        starts = [begin, *(first for first, _ in self.spans if first >= begin)]
+        counts = [sum(start <= first and stop <= start + length for first, stop in self.spans) for start in starts]
+        start = min(starts[int(np.argmax(counts))], end - length)
+        stop = start + length
+        # whole words, where there are words
+        before = self.text.rfind(" ", begin, start + 1)
+        start = before + 1 if start > begin and 0 <= start - before < 30 else start
+        after = self.text.find(" ", stop)
+        return start, after if 0 <= after - stop < 30 else min(stop, end)
 
 
 class Highlighter:
@@ -102,7 +109,10 @@ class Highlighter:
             self.index.term(int(row)): float(scorer.get_scores_from_ids([int(row)])[position]) * float(count)
             for row, count in zip(rows, counts, strict=True)
         }
-        amounts: dict[str, float] = {}
-        for form in {form for form in forms if form}:
-            amounts[form] = sum(amount_of_term.get(term, 0.0) for term in lookup.terms.terms([form], form))
-        return amounts
+        terms_of = {form: set(lookup.terms.terms([form], form)) for form in forms if form}
+        # forms that share a term (a stem, a bigram) share what it adds
+        sharing = Counter(term for terms in terms_of.values() for term in terms)
+        return {
+            form: sum(amount_of_term.get(term, 0.0) / sharing[term] for term in terms)
+            for form, terms in terms_of.items()
+        }

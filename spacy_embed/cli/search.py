@@ -11,7 +11,7 @@ from rich.text import Text
 from spacy_embed.cli.console import note, output, print_json, require_search
 from spacy_embed.errors import InputError
 
-_SNIPPET = 240
+_SNIPPET = 220
 
 
 def search_command(
@@ -105,14 +105,21 @@ def _print_table(query: str, lang: str, method: str, hits: list[Any]) -> None:
 
 def _marked_text(marked: Any, *, styled: bool) -> Text:
     start, stop = marked.window(_SNIPPET)
-    text = Text("… " if start else "")
+    text = Text()
+    if marked.body:
+        _append_stretch(text, marked, 0, marked.body, styled=styled)
+    text.append("… " if start > marked.body else "")
+    _append_stretch(text, marked, start, stop, styled=styled)
+    text.append(" …" if stop < len(marked.text) else "")
+    return text
+
+
+def _append_stretch(text: Text, marked: Any, start: int, stop: int, *, styled: bool) -> None:
     last = start
     for first, end in marked.spans:
-        if first < start or end > stop:
-            continue
-        text.append(marked.text[last:first])
-        word = marked.text[first:end]
-        text.append(word if styled else f"*{word}*", style="bold reverse" if styled else "")
-        last = end
-    text.append(marked.text[last:stop] + (" …" if stop < len(marked.text) else ""))
-    return text
+        if start <= first and end <= stop:
+            text.append(marked.text[last:first])
+            word = marked.text[first:end]
+            text.append(word if styled else f"*{word}*", style="bold reverse" if styled else "")
+            last = end
+    text.append(marked.text[last:stop])

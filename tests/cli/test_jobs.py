@@ -59,6 +59,13 @@ def test_words_that_count_stand_in_the_document_the_strongest_first(cli, index):
     assert [word["contribution"] for word in words] == sorted((w["contribution"] for w in words), reverse=True)
 
 
+def test_contributions_under_bm25_add_up_to_the_score(cli, index, lang):
+    if lang == "zh":
+        pytest.skip("bigrams across words add to the score and to no word")
+    hit = json.loads(cli("search", index, TEXTS[lang][0], "--method", "bm25", "-k", 1, "--json").out)["hits"][0]
+    assert sum(word["contribution"] for word in hit["words"]) == pytest.approx(hit["score"], rel=1e-4)
+
+
 def test_search_marks_the_words_that_count(cli, index):
     result = cli("search", index, "bridges over the river", "--method", "bm25")
     assert "*river*" in result.out
