@@ -136,15 +136,9 @@ def across_languages(sets: list[RetrievalSet], table: Path, work: Path, method: 
             index = make_index(documents, "distilled", table, work)
             for queries in parallel:
                 # judgements are of the query's language: its ids name the documents of all
-                scores = evaluate(index, queries, queries.qrels, (method,))["methods"]
-                rows.append(
-                    {
-                        "set": name,
-                        "queries": queries.lang,
-                        "documents": documents.lang,
-                        MEASURE: scores[method][MEASURE],
-                    }
-                )
+                result = evaluate(index, queries, queries.qrels, ("bm25", method))["methods"]
+                scores = {name: round(measures[MEASURE], 4) for name, measures in result.items()}
+                rows.append({"set": name, "queries": queries.lang, "documents": documents.lang, MEASURE: scores})
     return rows
 
 
@@ -164,12 +158,14 @@ def print_tables(within: list[dict], across: list[dict], method: str) -> None:
         values = [f"**{v:.3f}**" if v == best else f"{v:.3f}" for v in (row[MEASURE][c] for c in columns)]
         print(f"| {row['set']} | {row['lang']} | {row['documents']} | {row['queries']} | {' | '.join(values)} |")
     for name in sorted({row["set"] for row in across}):
-        scores = {(r["queries"], r["documents"]): r[MEASURE] for r in across if r["set"] == name}
-        langs = sorted({queries for queries, _ in scores})
-        print(f"\n{name}, {method} of distilled vectors, queries in (rows) against documents in (columns):\n")
+        rows = [row for row in across if row["set"] == name]
+        langs = sorted({row["queries"] for row in rows})
+        print(f"\n{name}, queries in (rows) against documents in (columns), {method} of distilled vectors (BM25):\n")
         print(f"| | {' | '.join(langs)} |\n|---|{'--:|' * len(langs)}")
+        scores = {(row["queries"], row["documents"]): row[MEASURE] for row in rows}
         for queries in langs:
-            print(f"| {queries} | {' | '.join(f'{scores[queries, documents]:.3f}' for documents in langs)} |")
+            cells = [f"{scores[queries, d][method]:.3f} ({scores[queries, d]['bm25']:.3f})" for d in langs]
+            print(f"| {queries} | {' | '.join(cells)} |")
 
 
 def main() -> None:

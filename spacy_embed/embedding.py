@@ -116,6 +116,18 @@ class BagEmbedding:
         if self.reduction not in get_args(Reduction):
             raise InputError(f"Unknown reduction {self.reduction!r}: expected one of {', '.join(get_args(Reduction))}.")
 
+    @property
+    def learns(self) -> bool:
+        """Whether a corpus changes it."""
+        return self.n_components > 0 or bool({"idf", "probabilities"} & set(self.weighting.state()))
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether it can embed documents."""
+        state = self.weighting.state()
+        has_weights = all(state[key] is not None for key in {"idf", "probabilities"} & set(state))
+        return has_weights and (self.n_components == 0 or self.components is not None)
+
     def fit(self, bags: Bags, table: Floats2d) -> "BagEmbedding":
         """A copy whose weighting and components are fitted on a corpus of bags of counts."""
         weighted = replace(self, weighting=self.weighting.fit(bags, table.shape[0]), components=None)

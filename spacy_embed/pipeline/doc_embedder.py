@@ -141,6 +141,8 @@ class DocEmbedder:
         Raises:
             InputError: It needs a corpus and got none, or only spaCy's dummy example.
         """
+        if not self.embedding.learns:
+            return
         if corpus is not None:
             self.fit_texts(document.full_text for document in read_corpus(Path(corpus)))
             return
@@ -148,17 +150,12 @@ class DocEmbedder:
         is_dummy = len(docs) == 1 and [token.text for token in docs[0]] == ["x", "y", "z"]
         if docs and not is_dummy:
             self.fit_texts(doc.text for doc in docs)
-        elif not self.is_fitted:
+        elif not self.embedding.is_fitted:
             raise InputError(
                 f"'{self.name}' needs a corpus to fit '{self.embedding.weighting.name}' on, and got none "
                 "(spaCy's dummy example does not count): pass examples to nlp.initialize, or set corpus under "
                 f"[initialize.components.{self.name}]."
             )
-
-    @property
-    def is_fitted(self) -> bool:
-        """Whether documents can be embedded."""
-        return needs_no_fit(self.embedding)
 
     def fit_texts(self, texts: Iterable[str]) -> None:
         """Fit on texts, passed through the components that stand before this one."""
@@ -187,13 +184,14 @@ class DocEmbedder:
         counts, token_rows, content = self._counts(docs)
         embeddings = self.embedding.transform(counts, self.table.rows)
         weighted = self.embedding.weighting.transform(counts)
+        fingerprint = self.fingerprint
         for i, doc in enumerate(docs):
             doc._.token_rows = token_rows[i]
             doc._.bag_rows, doc._.bag_weights = (part.copy() for part in weighted.at(i))
             doc._.embedding = embeddings[i].copy()
             found = int((token_rows[i] >= 0).sum())
             doc._.coverage = found / content[i] if content[i] else 0.0
-            doc._.embedder = self.fingerprint
+            doc._.embedder = fingerprint
             install_hooks(doc)
         return docs
 
@@ -271,9 +269,10 @@ class DocEmbedder:
         path.mkdir(parents=True, exist_ok=True)
         table = self._table if self._vectors is None else self.table
         state = {"embedding": self.embedding.state(), "keywords": self.keywords.state(), "table": None}
-        if not isinstance(table, WordTable):
+        if not isinstance(table, WordTable) and is_table(path / _TABLE_FOLDER):
+            # what an earlier save left here would be taken for ours
             shutil.rmtree(path / _TABLE_FOLDER, ignore_errors=True)
-        else:
+        if isinstance(table, WordTable):
             state["table"] = {"fingerprint": table.fingerprint}
             if _TABLE_FOLDER not in exclude and table.path != (path / _TABLE_FOLDER).resolve():
                 table.save(path / _TABLE_FOLDER, overwrite=True)
@@ -298,14 +297,6 @@ class DocEmbedder:
         self.embedding = embedding_from_state(state["embedding"])
         self.keywords = KeywordWeights(**state["keywords"])
         self._forget()
-
-
-def needs_no_fit(embedding: BagEmbedding) -> bool:
-    """Whether an embedding is ready to use."""
-    fitted_arrays = {"idf", "probabilities"}
-    weighting = embedding.weighting.state()
-    ready = all(weighting[key] is not None for key in fitted_arrays & set(weighting))
-    return ready and (embedding.n_components == 0 or embedding.components is not None)
 
 
 def make_component(

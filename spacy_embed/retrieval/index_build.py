@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,11 +13,11 @@ from spacy_embed.atomic_files import new_directory
 from spacy_embed.bags import Bags
 from spacy_embed.embedding import EMBEDDINGS, BagEmbedding, named_embedding
 from spacy_embed.errors import InputError, require
-from spacy_embed.progress import progress_bar
 from spacy_embed.retrieval import index_files as files
-from spacy_embed.retrieval.encoded import SEPARATOR, Vocabulary, form_of, list_bags, list_columns
+from spacy_embed.retrieval.encoded import form_of, list_bags, list_columns
 from spacy_embed.retrieval.methods import Bm25
 from spacy_embed.retrieval.ranking import id_ranks
+from spacy_embed.retrieval.spooled_corpus import SPOOLED_COLUMNS, SpooledCorpus
 from spacy_embed.retrieval.vector_sources import (
     CorpusRows,
     Tables,
@@ -28,7 +27,7 @@ from spacy_embed.retrieval.vector_sources import (
     trained_tables,
 )
 from spacy_embed.state import state_to_bytes
-from spacy_embed.types import Floats2d, Rows
+from spacy_embed.types import Floats2d
 from spacy_embed.vectors.directory_format import save_keys
 from spacy_embed.vectors.key_index import KeyIndex
 from spacy_embed.vectors.word_table import WordTable
@@ -36,8 +35,6 @@ from spacy_embed.vectors.word_table import WordTable
 Source = Literal["tables", "train", "distill"]
 Fitted = dict[str, dict[str, BagEmbedding]]
 """Embeddings by name and language: each language has its own idf, frequencies and common components."""
-
-_SPOOLED = ("id", "lang", "title", "text", "metadata", "tokens")
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ def build_index(
     require("lance", extra="search", purpose="index a corpus")
     named_embedding(plan.embedding)
     with new_directory(out, overwrite=overwrite, marker=files.MARKER) as folder:
-        corpus = _Corpus.spool(batches, folder / "spool.arrow", total)
+        corpus = SpooledCorpus.spool(batches, folder / "spool.arrow", total)
         tables = _tables(plan, corpus, out.with_name(f".{out.name}.distilling"))
         rows = corpus_rows(corpus.forms, corpus.keys.ids, tables)
         _refuse_no_coverage(rows, corpus)
@@ -116,74 +113,6 @@ def build_index(
     return summary
 
 
-class _Corpus:
-    """The encoded corpus in a temporary Arrow file, with ids of the whole corpus, read batch by batch."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.keys = Vocabulary()
-        self.terms = Vocabulary()
-
-    @classmethod
-    def spool(cls, batches: Iterable[pa.RecordBatch], file: Path, total: int | None) -> "_Corpus":
-        corpus = cls(file)
-        writer = None
-        with progress_bar(total=total, label="encoding", unit="doc") as bar:
-            try:
-                for batch in batches:
-                    bags = corpus.keys.bags(batch.column("keys"), batch.column("key_counts"))
-                    terms = corpus.terms.bags(batch.column("terms"), batch.column("term_counts"))
-                    spooled = pa.record_batch(
-                        [*(batch.column(name) for name in _SPOOLED), *list_columns(bags), *list_columns(terms)],
-                        names=[*_SPOOLED, "keys", "key_counts", "terms", "term_counts"],
-                    )
-                    writer = writer or pa.ipc.new_file(str(file), spooled.schema)
-                    writer.write_batch(spooled)
-                    bar.update(batch.num_rows)
-            finally:
-                if writer is not None:
-                    writer.close()
-        if writer is None:
-            raise InputError("The corpus holds no documents.")
-        return corpus
-
-    @cached_property
-    def forms(self) -> dict[str, list[str]]:
-        """The vocabulary of each language."""
-        forms: dict[str, list[str]] = {lang: [] for lang in sorted(set(self.column("lang")))}
-        for key in self.keys.ids:
-            lang, _, form = key.partition(SEPARATOR)
-            forms[lang].append(form)
-        return forms
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """The spooled batches, memory-mapped."""
-        with pa.memory_map(str(self.file)) as source:
-            reader = pa.ipc.open_file(source)
-            for i in range(reader.num_record_batches):
-                yield reader.get_batch(i)
-
-    def column(self, name: str) -> list[Any]:
-        """One column of all documents."""
-        return [value for batch in self.batches() for value in batch.column(name).to_pylist()]
-
-    def sequences(self, lang: str) -> Iterator[list[str]]:
-        """The forms of each document of a language, in running order."""
-        forms = np.array([form_of(key) for key in self.keys.ids], dtype=object)
-        for batch in self.batches():
-            bags = list_bags(batch.column("keys"), batch.column("key_counts"))
-            for i, of_document in enumerate(batch.column("lang").to_pylist()):
-                if of_document == lang:
-                    yield forms[bags.at(i)[0]].tolist()
-
-    def bags(self, batch: pa.RecordBatch, key_rows: Rows) -> Bags:
-        """Bags of counts over table rows."""
-        return list_bags(batch.column("keys"), batch.column("key_counts")).map_rows(key_rows)
-
-    def close(self) -> None:
-        self.file.unlink()
-
-
 def _with_origin(table: WordTable, tables: Tables) -> WordTable:
     """The rows with what is known of their tables, a distilled table's projection included."""
     origins = {id(origin): origin for origin in tables.values()}
@@ -193,7 +122,7 @@ def _with_origin(table: WordTable, tables: Tables) -> WordTable:
     return replace(table, metadata={"source": origin.metadata.get("source", {})}, extras=origin.extras)
 
 
-def _tables(plan: IndexPlan, corpus: _Corpus, scratch: Path) -> Tables:
+def _tables(plan: IndexPlan, corpus: SpooledCorpus, scratch: Path) -> Tables:
     forms = corpus.forms
     if plan.source == "train":
         return trained_tables(corpus.sequences, forms, dim=plan.dim, seed=plan.seed)
@@ -209,7 +138,7 @@ def _tables(plan: IndexPlan, corpus: _Corpus, scratch: Path) -> Tables:
     return {lang: given.get(lang) or given[""] for lang in forms}
 
 
-def _refuse_no_coverage(rows: CorpusRows, corpus: _Corpus) -> None:
+def _refuse_no_coverage(rows: CorpusRows, corpus: SpooledCorpus) -> None:
     if not len(rows.table.rows):
         example = next(iter(corpus.keys.ids), None)
         raise InputError(
@@ -219,7 +148,7 @@ def _refuse_no_coverage(rows: CorpusRows, corpus: _Corpus) -> None:
         )
 
 
-def _fit(corpus: _Corpus, rows: CorpusRows, plan: IndexPlan) -> Fitted:
+def _fit(corpus: SpooledCorpus, rows: CorpusRows, plan: IndexPlan) -> Fitted:
     """Every embedding, fitted on each language's documents."""
     fitted: Fitted = {name: {} for name in EMBEDDINGS}
     parts: dict[str, list[Bags]] = {}
@@ -256,14 +185,14 @@ def embed(bags: Bags, langs: Sequence[str], by_lang: Mapping[str, BagEmbedding],
 
 
 def _write_documents(
-    corpus: _Corpus, rows: CorpusRows, by_lang: Mapping[str, BagEmbedding], folder: Path
+    corpus: SpooledCorpus, rows: CorpusRows, by_lang: Mapping[str, BagEmbedding], folder: Path
 ) -> IndexSummary:
     import lance
 
     table = rows.table.rows
     counts = {"documents": 0, "tokens": 0, "found": 0, "without_vector": 0}
     languages: dict[str, int] = {}
-    names = [*_SPOOLED, "bag_rows", "bag_weights", "term_rows", "term_counts", "embedding"]
+    names = [*SPOOLED_COLUMNS, "bag_rows", "bag_weights", "term_rows", "term_counts", "embedding"]
 
     def with_embeddings() -> Iterator[pa.RecordBatch]:
         for batch in corpus.batches():
@@ -278,7 +207,7 @@ def _write_documents(
                 languages[lang] = languages.get(lang, 0) + 1
             yield pa.record_batch(
                 [
-                    *(batch.column(name) for name in _SPOOLED),
+                    *(batch.column(name) for name in SPOOLED_COLUMNS),
                     *list_columns(bags),
                     *(batch.column(name) for name in ("terms", "term_counts")),
                     pa.FixedSizeListArray.from_arrays(pa.array(embeddings.ravel()), table.shape[1]),
@@ -304,7 +233,7 @@ def _chain(first: pa.RecordBatch, rest: Iterator[pa.RecordBatch]) -> Iterator[pa
     yield from rest
 
 
-def _write_terms(corpus: _Corpus, folder: Path) -> None:
+def _write_terms(corpus: SpooledCorpus, folder: Path) -> None:
     terms = list(corpus.terms.ids)
     save_keys(KeyIndex.build(terms, np.arange(len(terms), dtype=np.int32)), folder / files.TERMS)
     bags = Bags.concatenate([list_bags(b.column("terms"), b.column("term_counts")) for b in corpus.batches()])
