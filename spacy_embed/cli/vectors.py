@@ -43,6 +43,8 @@ def distill_command(
     from spacy_embed.vectors.directory_format import MARKER
     from spacy_embed.vectors.distilled import distill, named_encoder
 
+    if corpus:
+        require_search("read a corpus")
     if not corpus and not vocab:
         raise InputError("Give a vocabulary: --corpus CORPUS or --vocab FILE.")
     check_free(out, overwrite=overwrite, marker=MARKER)
@@ -76,6 +78,7 @@ def word2vec_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Train word2vec (gensim) on the lookup forms of a corpus."""
+    require_search("read a corpus")
     import tempfile
 
     from spacy_embed.atomic_files import check_free
@@ -104,7 +107,6 @@ def word2vec_command(
 
 
 def _encoded(path: Path, lang: str, pipelines: list[str], lines: bool, workers: int, sequences: bool) -> Iterator[Any]:
-    require_search("read a corpus")
     from spacy_embed.pipeline.text_kernel import TextKernel, encode_batches
     from spacy_embed.progress import progress_bar
     from spacy_embed.retrieval.corpus import read_corpus

