@@ -18,17 +18,6 @@ TEXTS = {
 }
 
 
-def pytest_addoption(parser):
-    parser.addoption("--slow", action="store_true", help="run the slow tests at full size too")
-
-
-def pytest_collection_modifyitems(config, items):
-    if not config.getoption("--slow"):
-        for item in items:
-            if "slow" in item.keywords:
-                item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
-
-
 @pytest.fixture(params=LANGUAGES)
 def lang(request):
     """Each of the five languages."""
