@@ -34,7 +34,7 @@ def require(module: str, *, extra: str, purpose: str) -> ModuleType:
     Args:
         module: Dotted name to import.
         extra: The extra of this package that installs it.
-        purpose: What it is needed for, to complete "... is needed to".
+        purpose: What it is needed for, to complete "To ..., install".
 
     Raises:
         MissingExtraError: The module is not installed.
@@ -45,5 +45,6 @@ def require(module: str, *, extra: str, purpose: str) -> ModuleType:
         if error.name is not None and error.name.split(".")[0] != module.split(".")[0]:
             raise
         raise MissingExtraError(
-            f"'{module.split('.')[0]}' is needed to {purpose}. Install it with: pip install 'spacy-embed[{extra}]'"
+            f"To {purpose}, install the extra '{extra}': pip install 'spacy-embed[{extra}]' "
+            f"(the module '{module.split('.')[0]}' is missing)"
         ) from error

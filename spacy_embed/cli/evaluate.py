@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from spacy_embed.cli.console import note, output, print_json, require_search
 from spacy_embed.errors import InputError
@@ -65,7 +66,8 @@ def retrieval_command(
             }
         )
         return
-    table = Table(title=f"{dataset}: {len(judged)} queries, {len(opened)} documents", title_justify="left")
+    title = Text(f"{dataset}: {len(judged)} queries, {len(opened)} documents")
+    table = Table(title=title, title_justify="left")
     table.add_column("method")
     for measure in (*MEASURES, "ms/query"):
         table.add_column(measure, justify="right")

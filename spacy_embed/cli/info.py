@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from spacy_embed.cli.console import output, print_json, require_search
 from spacy_embed.errors import InputError
@@ -20,12 +21,14 @@ def info_command(
     from spacy_embed.retrieval.index_files import MARKER
 
     facts = _index_facts(path, verify) if (path / MARKER).is_file() else _table_facts(path, verify)
+    if verify:
+        facts["verified"] = True
     if as_json:
         print_json(facts)
         return
-    table = Table(show_header=False, title=str(path), title_justify="left")
+    table = Table(show_header=False, title=Text(str(path)), title_justify="left")
     for key, value in facts.items():
-        table.add_row(key, str(value))
+        table.add_row(key, Text(str(value)))
     output().print(table)
 
 

@@ -43,6 +43,7 @@ def refuse_unknown(index: Index, encoded: Queries, i: int, query: str, method: s
         keys = [form_of(encoded.keys[row]) for row in encoded.key_bags.at(i)[0]]
         words = ", ".join(repr(key) for key in keys) if keys else "only stop words or punctuation"
         raise InputError(
-            f"Nothing in the query {query!r} is known to {index.path} ({words}; language taken: {encoded.langs[i]}). "
-            "Use other words, name the language with --lang, or index with vectors that cover them."
+            f"Nothing in the query {query!r} is known to {index.path} ({words}; language taken: {encoded.langs[i]}): "
+            "its vectors lack these words, or no word of the corpus is near them. Use other words, name the language "
+            "with --lang, or index with vectors that cover them."
         )

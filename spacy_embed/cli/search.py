@@ -49,7 +49,8 @@ def search_command(
             for position, hit in zip(ranked.positions, opened.hits(ranked), strict=True)
         ]
         if as_json:
-            print_json({"query": asked[i].text, "method": method, "hits": [_as_json(hit) for hit in marked]})
+            answer = {"query": asked[i].text, "lang": encoded.langs[i], "method": method}
+            print_json({**answer, "hits": [_as_json(hit) for hit in marked]})
         else:
             _print_table(asked[i].text, encoded.langs[i], method, marked)
     if unanswered == len(asked):
@@ -89,13 +90,15 @@ def _as_json(marked: Any) -> dict[str, Any]:
 
 def _print_table(query: str, lang: str, method: str, hits: list[Any]) -> None:
     console = output()
-    table = Table(title=f"{query}  [{lang}, {method}]", title_justify="left", show_lines=True, expand=True)
+    # Text, not str: rich would take square brackets for markup
+    title = Text(f"{query}  [{lang}, {method}]")
+    table = Table(title=title, title_justify="left", show_lines=True, expand=True)
     table.add_column("#", justify="right", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column("document", ratio=4, overflow="fold")
     table.add_column("words that count", ratio=1, overflow="fold")
     for marked in hits:
-        words = "\n".join(f"{c.word} {c.amount:+.2f}" for c in marked.words[:5])
+        words = Text("\n".join(f"{c.word} {c.amount:+.2f}" for c in marked.words[:5]))
         label = Text.assemble((marked.hit.id, "dim"), "\n", _marked_text(marked, styled=console.is_terminal))
         table.add_row(str(marked.hit.rank), f"{marked.hit.score:.3f}", label, words)
     console.print(table)

@@ -141,6 +141,8 @@ class DocEmbedder:
         Raises:
             InputError: It needs a corpus and got none, or only spaCy's dummy example.
         """
+        if self._vectors is not None:
+            _ = self.table  # a missing table is better found now than at the first Doc
         if not self.embedding.learns:
             return
         if corpus is not None:

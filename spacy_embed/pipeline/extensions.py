@@ -4,7 +4,7 @@ Everything lives in ``Doc.user_data`` as plain arrays, strings and lists, so it 
 pickling and ``DocBin(store_user_data=True)``. Hooks do not: ``attach`` puts them back.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakSet
@@ -204,13 +204,21 @@ def install_hooks(doc: Doc) -> Doc:
     return doc
 
 
-def attach(docs: Iterable[Doc]) -> Iterator[Doc]:
+def attach(docs: Iterable[Doc]) -> list[Doc]:
     """Reinstall the hooks on Docs that came back from another process, from bytes or from a DocBin.
+
+    Also registers the attributes, in a process where no pipeline has been loaded yet.
+
+    Args:
+        docs: Docs with embeddings; for a stream too long for memory, call this on one Doc or batch at a time.
 
     Raises:
         InputError: A Doc has no embedding.
     """
-    for doc in docs:
+    register_extensions()
+    attached = list(docs)
+    for doc in attached:
         if doc._.embedder is None:
             raise InputError("This Doc has no embedding: run it through a pipeline with 'doc_embedder'.")
-        yield install_hooks(doc)
+        install_hooks(doc)
+    return attached

@@ -32,6 +32,10 @@ _UNIVERSAL_POS = {
 """OpenCorpora's parts of speech, as pymorphy3 names them, in Universal Dependencies' terms."""
 
 
+_NAMES = frozenset({"Name", "Surn", "Patr", "Geox", "Orgn", "Trad"})
+"""OpenCorpora's grammemes of proper nouns."""
+
+
 class Morphology(NamedTuple):
     """What a lemmatizer says of a word."""
 
@@ -125,7 +129,8 @@ def _pymorphy3_parser() -> Callable[[str], Morphology]:
 
     def parse(word: str) -> Morphology:
         best = analyzer.parse(word)[0]
-        return Morphology(best.normal_form, _UNIVERSAL_POS.get(best.tag.POS, "X"))
+        is_name = not _NAMES.isdisjoint(best.tag.grammemes)
+        return Morphology(best.normal_form, "PROPN" if is_name else _UNIVERSAL_POS.get(best.tag.POS, "X"))
 
     return parse
 

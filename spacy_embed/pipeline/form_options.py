@@ -61,7 +61,12 @@ class FormOptions:
     @property
     def needs_context(self) -> bool:
         """Whether a form depends on more than the token's own text."""
-        return self.lemma == "spacy" or ("{pos}" in self.template and self.lemma != "pymorphy3")
+        return self.lemma == "spacy" or self.needs_pos
+
+    @property
+    def needs_pos(self) -> bool:
+        """Whether the pipeline's tagger is asked for parts of speech."""
+        return "{pos}" in self.template and self.lemma != "pymorphy3"
 
 
 DEFAULTS = {

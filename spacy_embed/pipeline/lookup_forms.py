@@ -1,5 +1,6 @@
 """The ``lookup_forms`` component: the key under which each token is looked up."""
 
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
+from spacy_embed.errors import InputError
 from spacy_embed.pipeline.extensions import register_extensions
 from spacy_embed.pipeline.form_analyzer import FormAnalyzer
 from spacy_embed.pipeline.form_options import FormOptions
@@ -47,6 +49,7 @@ class LookupForms:
 
     def forms(self, doc: Doc) -> tuple[str, ...]:
         """The lookup form of each token; empty where it is left out."""
+        self._check_annotation(doc)
         types = doc.to_array(self._attributes).tolist()
         if self.options.needs_context:
             types = list(map(tuple, types))
@@ -54,6 +57,14 @@ class LookupForms:
         for missing in set(types).difference(known):
             known[missing] = self._form(missing)
         return tuple(map(known.__getitem__, types))
+
+    def _check_annotation(self, doc: Doc) -> None:
+        for wanted, annotation in ((self.options.lemma == "spacy", "LEMMA"), (self.options.needs_pos, "POS")):
+            if wanted and len(doc) and not doc.has_annotation(annotation):
+                raise InputError(
+                    f"The lookup forms need {annotation} annotation, and this Doc has none: put a component that sets "
+                    "it before 'lookup_forms', or change its 'lemma' and 'template'."
+                )
 
     def _form(self, key: Any) -> str:
         strings = self.vocab.strings
@@ -75,4 +86,12 @@ class LookupForms:
 def make_component(nlp: Language, options: FormOptions) -> LookupForms:
     """The component for a pipeline, with its language's stop words."""
     register_extensions()
+    if options.lemma == "pymorphy3" and nlp.lang != "ru":
+        raise InputError(f"lemma = 'pymorphy3' is for Russian, but the pipeline's language is {nlp.lang!r}.")
+    if nlp.lang == "zh" and getattr(nlp.tokenizer, "segmenter", None) == "char":
+        warnings.warn(
+            "This Chinese pipeline splits text into characters. For words, make it with "
+            "spacy.blank('zh', config={'nlp': {'tokenizer': {'@tokenizers': 'spacy_embed.ChineseTokenizer.v1'}}}).",
+            stacklevel=2,
+        )
     return LookupForms(nlp.vocab, nlp.lang, options, nlp.Defaults.stop_words)

@@ -155,8 +155,11 @@ def _open_text(path: Path) -> io.TextIOWrapper:
 def _document(fields: dict[str, Any], where: str, fallback_id: str) -> Document:
     text, title = fields.get("text"), fields.get("title") or ""
     if not isinstance(text, str) or not isinstance(title, str):
-        expected = "a 'text' string" if not isinstance(text, str) else "'title' to be a string"
-        raise InputError(f"{where}: expected {expected}, found the fields {sorted(map(str, fields))}.")
+        name = "title" if isinstance(text, str) else "text"
+        found = (
+            f"it is {type(fields[name]).__name__}" if name in fields else f"the fields are {sorted(map(str, fields))}"
+        )
+        raise InputError(f"{where}: expected '{name}' to be a string, but {found}.")
     identifier = next((fields[name] for name in _ID_FIELDS if fields.get(name) not in (None, "")), fallback_id)
     lang = next((fields[name] for name in _LANGUAGE_FIELDS if fields.get(name)), "")
     metadata = fields.get("metadata")

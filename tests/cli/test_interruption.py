@@ -12,7 +12,7 @@ from tests.conftest import TEXTS
 
 @pytest.fixture
 def start(tables, tmp_path):
-    (tmp_path / "corpus.txt").write_text("\n".join(TEXTS["en"] * 20_000), encoding="utf-8")
+    (tmp_path / "corpus.txt").write_text("\n".join(TEXTS["en"] * 60_000), encoding="utf-8")
     (tmp_path / "small.txt").write_text("\n".join(TEXTS["en"]), encoding="utf-8")
     options = ["--lang", "en", "--vectors", str(tables["en"].path), "--overwrite"]
 
@@ -23,13 +23,21 @@ def start(tables, tmp_path):
     return run
 
 
+def wait_until_writing(folder):
+    deadline = time.monotonic() + 60
+    while not list(folder.glob(".out.*.tmp")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize("workers", ["1", "2"])
-@pytest.mark.parametrize("seconds", [1.5, 3.0])
+@pytest.mark.parametrize("seconds", [0.1, 1.0, 2.5])
 def test_ctrl_c_ends_the_job(start, tmp_path, workers, seconds):
     assert start("small.txt").wait(60) == 0
     before = (tmp_path / "out" / "index.json").read_bytes()
     job = start("corpus.txt", "--workers", workers)
+    wait_until_writing(tmp_path)
     time.sleep(seconds)
     job.send_signal(signal.SIGINT)
     _, error = job.communicate(timeout=20)
@@ -43,7 +51,8 @@ def test_ctrl_c_ends_the_job(start, tmp_path, workers, seconds):
 def test_a_killed_job_leaves_the_old_index(start, tmp_path, cli):
     assert start("small.txt").wait(60) == 0
     job = start("corpus.txt")
-    time.sleep(4)
+    wait_until_writing(tmp_path)
+    time.sleep(0.5)
     job.kill()
     job.wait(20)
     assert cli("search", tmp_path / "out", "river", "--json").code == 0

@@ -58,7 +58,8 @@ def test_case_can_be_kept():
 
 
 @pytest.mark.parametrize(
-    ("text", "key"), [("мостами", "мост_NOUN"), ("красивая", "красивый_ADJ"), ("бежали", "бежать_VERB")]
+    ("text", "key"),
+    [("мостами", "мост_NOUN"), ("красивая", "красивый_ADJ"), ("бежали", "бежать_VERB"), ("Москвы", "москва_PROPN")],
 )
 def test_template_of_rusvectores_keys(text, key):
     assert analyzer("ru", template="{lemma}_{pos}").form(text) == key

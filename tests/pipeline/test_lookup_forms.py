@@ -45,6 +45,28 @@ def test_context_dependent_forms_are_not_cached_across_contexts():
     assert lookup(verb)._.forms == ("see_VERB",)
 
 
+def test_missing_annotation_is_named():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("lookup_forms", config={"lemma": "spacy"})
+    with pytest.raises(InputError, match="LEMMA"):
+        nlp("rivers")
+    nlp = spacy.blank("en")
+    nlp.add_pipe("lookup_forms", config={"template": "{form}_{pos}"})
+    with pytest.raises(InputError, match="POS"):
+        nlp("rivers")
+    assert nlp("")._.forms == ()
+
+
+def test_russian_lemmas_are_for_russian():
+    with pytest.raises(InputError, match="for Russian"):
+        spacy.blank("en").add_pipe("lookup_forms", config={"lemma": "pymorphy3"})
+
+
+def test_chinese_by_characters_is_warned_of():
+    with pytest.warns(UserWarning, match="ChineseTokenizer"):
+        spacy.blank("zh").add_pipe("lookup_forms")
+
+
 def test_pickle_leaves_the_cache_behind(lang):
     nlp = default_pipeline(lang)
     lookup = lookup_forms_of(nlp)

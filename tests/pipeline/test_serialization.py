@@ -2,6 +2,8 @@
 
 import pickle
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -90,6 +92,19 @@ def test_doc_bin(lang, make_nlp):
     docs = list(DocBin().from_bytes(data).get_docs(make_nlp(lang).vocab))
     assert docs[0]._.similarity(docs[2]) > docs[0]._.similarity(docs[1])
     assert_same(nlp, list(spacy_embed.attach(docs)), lang)
+
+
+def test_docs_of_a_doc_bin_are_compared_where_no_pipeline_is_loaded(make_nlp, tmp_path):
+    nlp = make_nlp("ru")
+    DocBin(store_user_data=True, docs=nlp.pipe(TEXTS["ru"])).to_disk(tmp_path / "docs.spacy")
+    expected = nlp(TEXTS["ru"][0]).similarity(nlp(TEXTS["ru"][2]))
+    code = (
+        "import spacy, spacy_embed\nfrom spacy.tokens import DocBin\n"
+        f"docs = list(DocBin().from_disk({str(tmp_path / 'docs.spacy')!r}).get_docs(spacy.blank('ru').vocab))\n"
+        "spacy_embed.attach(docs)\nprint(docs[0].similarity(docs[2]), docs[0]._.similarity(docs[2]))"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert [float(value) for value in printed.split()] == [expected, expected]
 
 
 def test_attach_refuses_docs_without_embedding():

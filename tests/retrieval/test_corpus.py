@@ -99,8 +99,8 @@ def test_lines_without_id_take_their_number(tmp_path):
     [
         ('{"_id": "a", "text": "x"}\n{"_id": "b", "text"\n', "c.jsonl, line 2: not valid JSON"),
         ('{"_id": "a", "text": "x"}\n\n["b"]\n', "c.jsonl, line 3: expected a JSON object"),
-        ('{"_id": "a", "title": "x"}\n', "line 1: expected a 'text' string"),
-        ('{"_id": "a", "text": 5}\n', "line 1: expected a 'text' string"),
+        ('{"_id": "a", "title": "x"}\n', "line 1: expected 'text' to be a string, but the fields"),
+        ('{"_id": "a", "text": 5}\n', "line 1: expected 'text' to be a string, but it is int"),
         ('{"_id": "a", "text": "x", "title": 3}\n', "'title' to be a string"),
         ('{"_id": "a", "text": "x"}\n{"_id": "a", "text": "y"}\n', "line 2: the id 'a' stands already at .*line 1"),
         ("\n\n", "holds no documents"),
