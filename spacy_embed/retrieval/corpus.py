@@ -53,7 +53,7 @@ def read_corpus(path: Path, *, lines: bool = False) -> Iterator[Document]:
     for document in _documents(path, lines):
         if document.id in seen:
             raise InputError(
-                f"{document.where}: the id {document.id!r} stands already at {seen[document.id]}. Ids must be unique."
+                f"{document.where}: the id {document.id!r} is taken already by {seen[document.id]}. Ids must be unique."
             )
         seen[document.id] = document.where
         yield document
@@ -118,7 +118,7 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any], str]]:
         try:
             fields = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise InputError(f"{where}: not valid JSON ({error}). Mend or remove the line.") from error
+            raise InputError(f"{where}: not valid JSON ({error}). Correct or remove the line.") from error
         if not isinstance(fields, dict):
             raise InputError(f"{where}: expected a JSON object with a 'text', got {type(fields).__name__}.")
         yield number, fields, where

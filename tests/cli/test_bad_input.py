@@ -34,7 +34,7 @@ def index(cli, tables, tmp_path):
     ("content", "expected"),
     [
         (GOOD + '{"_id": "b", "text": \n', ["corpus.jsonl, line 2", "not valid JSON"]),
-        (GOOD + GOOD, ["corpus.jsonl, line 2", "'a' stands already", "line 1"]),
+        (GOOD + GOOD, ["corpus.jsonl, line 2", "'a' is taken already", "line 1"]),
         ("", ["holds no documents"]),
         (GOOD.replace('"en"', '"tlh"'), ["unknown language 'tlh'", "'a'"]),
         (GOOD + '{"_id": "b"}\n', ["line 2", "'text'"]),

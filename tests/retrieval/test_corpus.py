@@ -102,7 +102,7 @@ def test_lines_without_id_take_their_number(tmp_path):
         ('{"_id": "a", "title": "x"}\n', "line 1: expected 'text' to be a string, but the fields"),
         ('{"_id": "a", "text": 5}\n', "line 1: expected 'text' to be a string, but it is int"),
         ('{"_id": "a", "text": "x", "title": 3}\n', "'title' to be a string"),
-        ('{"_id": "a", "text": "x"}\n{"_id": "a", "text": "y"}\n', "line 2: the id 'a' stands already at .*line 1"),
+        ('{"_id": "a", "text": "x"}\n{"_id": "a", "text": "y"}\n', "line 2: the id 'a' is taken already by .*line 1"),
         ("\n\n", "holds no documents"),
         ('{"_id": "a", "text": "\\ud800"}\n', "line 1: holds the lone surrogate"),
         ("[" * 100_000 + "\n", "line 1: not valid JSON"),
