@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import chain
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from spacy_embed.bags import Bags
 from spacy_embed.errors import InputError
 from spacy_embed.pipeline.form_options import LANGUAGES
 from spacy_embed.pipeline.language_pipelines import check_language, default_pipeline, load_pipeline, lookup_forms_of
-from spacy_embed.retrieval.encoded import ENCODED, SEPARATOR, Vocabulary, list_columns
+from spacy_embed.retrieval.encoded import ENCODED, SEPARATOR, list_columns
 from spacy_embed.retrieval.language_detection import detect_language
 
 AUTO = "auto"
@@ -62,26 +63,23 @@ class TextKernel:
         """
         texts = _full_texts(batch)
         languages = self.languages(batch.column("lang").to_pylist(), texts, batch.column("id").to_pylist())
-        keys, terms = Vocabulary(), Vocabulary()
-        key_bags: list[Bags] = [Bags.empty()] * len(texts)
-        term_bags: list[Bags] = [Bags.empty()] * len(texts)
-        tokens = np.zeros(len(texts), np.int32)
+        keys: list[list[str]] = [[]] * len(texts)
+        terms: list[list[str]] = [[]] * len(texts)
         for language in sorted(set(languages)):
             mine = [i for i, of_text in enumerate(languages) if of_text == language]
             self._check_lengths(language, batch.column("id").to_pylist(), texts, mine)
             forms, of_terms = self._forms_and_terms(language, [texts[i] for i in mine])
             prefix = language + SEPARATOR
             for i, doc_forms, doc_terms in zip(mine, forms, of_terms, strict=True):
-                key_bags[i] = _bag([prefix + form for form in doc_forms], keys, merge=not self.sequences)
-                term_bags[i] = _bag(doc_terms, terms, merge=True)
-                tokens[i] = len(doc_forms)
+                keys[i] = [prefix + form for form in doc_forms]
+                terms[i] = doc_terms
         columns = [
             *(batch.column(name) for name in ("id",)),
             pa.array(languages, pa.string()),
             *(batch.column(name) for name in ("title", "text", "metadata")),
-            pa.array(tokens),
-            *_dictionary_columns(Bags.concatenate(key_bags), keys),
-            *_dictionary_columns(Bags.concatenate(term_bags), terms),
+            pa.array(list(map(len, keys))),
+            *_dictionary_columns(keys, merge=not self.sequences),
+            *_dictionary_columns(terms, merge=True),
         ]
         return pa.RecordBatch.from_arrays(
             [c.cast(f.type) for c, f in zip(columns, ENCODED, strict=True)], schema=ENCODED
@@ -132,19 +130,15 @@ def _full_texts(batch: pa.RecordBatch) -> list[str]:
     return [f"{title}\n{text}" if title else text for title, text in zip(titles, texts, strict=True)]
 
 
-def _bag(items: list[str], vocabulary: Vocabulary, *, merge: bool) -> Bags:
-    ids = vocabulary.ids
-    rows = np.fromiter((ids.setdefault(item, len(ids)) for item in items), dtype=np.int32, count=len(items))
-    if not merge:
-        return Bags.build(rows, np.ones(len(rows)), np.array([0, len(rows)]))
-    distinct, counts = np.unique(rows, return_counts=True)
-    return Bags.build(distinct, counts, np.array([0, len(distinct)]))
-
-
-def _dictionary_columns(bags: Bags, vocabulary: Vocabulary) -> tuple[pa.ListArray, pa.ListArray]:
-    rows, weights = list_columns(bags)
-    values = pa.DictionaryArray.from_arrays(rows.values, pa.array(list(vocabulary.ids), pa.string()))
-    return pa.ListArray.from_arrays(rows.offsets, values), weights
+def _dictionary_columns(items: list[list[str]], *, merge: bool) -> tuple[pa.ListArray, pa.ListArray]:
+    """Bags of strings as list columns over one dictionary; in running order, each counting 1, unless merged."""
+    ids: dict[str, int] = {}
+    offsets = np.cumsum([0, *map(len, items)])
+    rows = np.fromiter((ids.setdefault(item, len(ids)) for item in chain.from_iterable(items)), np.int32, offsets[-1])
+    bags = Bags.from_tokens(rows, offsets) if merge else Bags.build(rows, np.ones(len(rows)), offsets)
+    row_lists, weights = list_columns(bags)
+    values = pa.DictionaryArray.from_arrays(row_lists.values, pa.array(list(ids), pa.string()))
+    return pa.ListArray.from_arrays(row_lists.offsets, values), weights
 
 
 def encode_batches(kernel: TextKernel, batches: Iterable[pa.RecordBatch], workers: int) -> Iterator[pa.RecordBatch]:

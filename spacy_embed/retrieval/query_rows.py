@@ -11,7 +11,7 @@ import numpy as np
 from spacy_embed.embedding import unit_rows
 from spacy_embed.errors import InputError
 from spacy_embed.retrieval.encoded import SEPARATOR, form_of
-from spacy_embed.types import Floats2d, Rows
+from spacy_embed.types import Floats1d, Floats2d, Rows
 from spacy_embed.vectors import load_vectors
 from spacy_embed.vectors.distilled import compose
 from spacy_embed.vectors.word_table import WordTable
@@ -19,6 +19,9 @@ from spacy_embed.vectors.word_table import WordTable
 CLOSE_ENOUGH = 0.6
 """A composed word counts as known if its cosine with some word of the corpus reaches this: any string has a composed
 vector, and one that is close to no word of the corpus says nothing about its documents."""
+
+
+_AT_ONCE = 256
 
 
 class QueryRows(NamedTuple):
@@ -54,7 +57,8 @@ class QueryWords:
         left = [i for i, vector in zip(missing, vectors, strict=True) if vector is None]
         composed = compose([form_of(keys[i]) for i in left], self.table)
         if composed is not None:
-            close = (composed @ self._units.T).max(axis=1, initial=-1.0) >= CLOSE_ENOUGH
+            _, cosines = self._nearest(composed)
+            close = cosines >= CLOSE_ENOUGH
             positions = {key: i for i, key in enumerate(missing)}
             for i, vector, is_close in zip(left, composed, close, strict=True):
                 if is_close:
@@ -62,8 +66,17 @@ class QueryWords:
         known = [(i, vector) for i, vector in zip(missing, vectors, strict=True) if vector is not None]
         extra = np.array([vector for _, vector in known], np.float32).reshape(len(known), self.table.dim)
         key_rows[[i for i, _ in known]] = len(self.table.rows) + np.arange(len(known), dtype=np.int32)
-        nearest = (unit_rows(extra) @ self._units.T).argmax(axis=1).astype(np.int32) if known else np.empty(0, np.int32)
-        return QueryRows(key_rows, extra, nearest)
+        return QueryRows(key_rows, extra, self._nearest(extra)[0])
+
+    def _nearest(self, vectors: Floats2d) -> tuple[Rows, Floats1d]:
+        """The row of the index that is closest to each vector, int32[n], and its cosine, float32[n]."""
+        units = unit_rows(vectors)
+        nearest, cosines = np.zeros(len(units), np.int32), np.zeros(len(units), np.float32)
+        for start in range(0, len(units), _AT_ONCE):
+            block = units[start : start + _AT_ONCE] @ self._units.T
+            nearest[start : start + _AT_ONCE] = block.argmax(axis=1)
+            cosines[start : start + _AT_ONCE] = block.max(axis=1)
+        return nearest, cosines
 
     def _from_sources(self, keys: Sequence[str]) -> list[Any]:
         found: list[Any] = [None] * len(keys)
