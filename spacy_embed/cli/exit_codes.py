@@ -1,5 +1,7 @@
 """What becomes of a command's errors. Exit codes: 0 done, 1 the job failed, 2 bad input."""
 
+import multiprocessing
+import multiprocessing.util
 import os
 import sys
 from concurrent.futures.process import BrokenProcessPool
@@ -33,13 +35,24 @@ class ReportingGroup(TyperGroup):
         except UnicodeError as error:
             sys.exit(_report(f"Not valid UTF-8 ({error}): convert the text.", 2))
         except (KeyboardInterrupt, EOFError):
-            sys.exit(_report("Interrupted: what was there before is as it was.", 130))
+            _leave(_report("Interrupted: what was there before is as it was.", 130))
         except Exception as error:
             # whatever else goes wrong is ours to mend, but a user wants one line
             if click_error(error) or os.environ.get("SPACY_EMBED_TRACEBACK"):
                 raise
             hint = "set SPACY_EMBED_TRACEBACK=1 for the details and report them"
             sys.exit(_report(f"{type(error).__name__}: {error} ({hint})", 1))
+
+
+def _leave(exit_code: int) -> None:
+    """End at once: temporary files are gone by now, and an ordinary exit would wait for workers."""
+    for child in multiprocessing.active_children():
+        child.terminate()
+    # semaphores are unlinked here; what has a lower priority joins threads
+    multiprocessing.util._run_finalizers(0)  # type: ignore[attr-defined]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(exit_code)
 
 
 def click_error(error: Exception) -> bool:

@@ -164,11 +164,9 @@ def encode_batches(kernel: TextKernel, batches: Iterable[pa.RecordBatch], worker
             yield waiting.pop(0).result()
         pool.shutdown()
     except BaseException:
-        # on an error or Ctrl-C nobody waits for workers that may still be starting
-        processes = list((pool._processes or {}).values())
+        # workers end by themselves after the batch at hand: killed in the middle of a message, they would leave the
+        # pool's own thread waiting for the rest of it
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.terminate()
         raise
 
 
@@ -178,7 +176,7 @@ _kernel: TextKernel | None = None
 def _set_kernel(kernel: TextKernel) -> None:
     global _kernel
     _kernel = kernel
-    # Ctrl-C goes to every process of the terminal; the parent ends the workers
+    # Ctrl-C goes to every process of the terminal; the parent sees to the workers
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

@@ -32,7 +32,7 @@ def wait_until_writing(folder):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize("workers", ["1", "2"])
-@pytest.mark.parametrize("seconds", [0.1, 1.0, 2.5])
+@pytest.mark.parametrize("seconds", [0.1, 1.5, 2.5])
 def test_ctrl_c_ends_the_job(start, tmp_path, workers, seconds):
     assert start("small.txt").wait(60) == 0
     before = (tmp_path / "out" / "index.json").read_bytes()
@@ -42,7 +42,7 @@ def test_ctrl_c_ends_the_job(start, tmp_path, workers, seconds):
     job.send_signal(signal.SIGINT)
     _, error = job.communicate(timeout=20)
     assert job.returncode == 130
-    assert "Traceback" not in error
+    assert error == "error: Interrupted: what was there before is as it was.\n"
     assert (tmp_path / "out" / "index.json").read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus.txt", "out", "small.txt"]
 
