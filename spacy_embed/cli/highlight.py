@@ -9,6 +9,7 @@ import numpy as np
 from spacy_embed.cli.queries import query_kernel
 from spacy_embed.explain import Contribution, cosine_contributions, strongest
 from spacy_embed.pipeline.language_pipelines import lookup_forms_of
+from spacy_embed.pipeline.lookup_forms import LookupForms
 from spacy_embed.retrieval.encoded import key_of
 from spacy_embed.retrieval.index import Hit, Index, Queries
 from spacy_embed.retrieval.methods import BM25
@@ -64,15 +65,12 @@ class Highlighter:
     def mark(self, query: int, position: int, hit: Hit) -> MarkedHit:
         """Find the words that brought a document up for a query."""
         text = f"{hit.title}\n{hit.text}" if hit.title else hit.text
-        lookup = lookup_forms_of(self._kernel.pipeline(hit.lang))
-        doc = (
-            self._kernel.pipeline(hit.lang).make_doc(text)
-            if not lookup.options.needs_context
-            else (self._kernel.pipeline(hit.lang)(text))
-        )
+        nlp = self._kernel.pipeline(hit.lang)
+        lookup = lookup_forms_of(nlp)
+        doc = nlp(text) if lookup.options.needs_context else nlp.make_doc(text)
         forms = lookup.forms(doc)
         amounts = (
-            self._term_amounts(query, position, lookup, forms, text)
+            self._term_amounts(query, position, lookup, forms)
             if self._embedded is None
             else (self._row_amounts(query, position, hit.lang, forms))
         )
@@ -102,7 +100,7 @@ class Highlighter:
         # forms that share a row share what it adds
         return {form: by_row.get(int(row), 0.0) for form, row in zip(present, rows, strict=True)}
 
-    def _term_amounts(self, query: int, position: int, lookup, forms: Sequence[str], text: str) -> dict[str, float]:  # type: ignore[no-untyped-def]
+    def _term_amounts(self, query: int, position: int, lookup: LookupForms, forms: Sequence[str]) -> dict[str, float]:
         scorer = self.index.method(BM25).scorer
         rows, counts = self.queries.terms.at(query)
         amount_of_term = {

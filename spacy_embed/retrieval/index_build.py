@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -77,7 +78,6 @@ def build_index(
     plan: IndexPlan,
     save_pipelines: Callable[[Path, Sequence[str]], None],
     *,
-    total: int | None = None,
     overwrite: bool = False,
 ) -> IndexSummary:
     """Make an index; the folder appears whole or not at all.
@@ -87,7 +87,6 @@ def build_index(
         out: The folder to write.
         plan: How.
         save_pipelines: Called with a folder and the languages of the corpus, to keep their pipelines.
-        total: Number of documents, if known, for the progress bar.
         overwrite: Replace an index that is there.
 
     Raises:
@@ -96,7 +95,7 @@ def build_index(
     require("lance", extra="search", purpose="index a corpus")
     named_embedding(plan.embedding)
     with new_directory(out, overwrite=overwrite, marker=files.MARKER) as folder:
-        corpus = SpooledCorpus.spool(batches, folder / "spool.arrow", total)
+        corpus = SpooledCorpus.spool(batches, folder / "spool.arrow")
         tables = _tables(plan, corpus, out.with_name(f".{out.name}.distilling"))
         rows = corpus_rows(corpus.forms, corpus.keys.ids, tables)
         _refuse_no_coverage(rows, corpus)
@@ -217,7 +216,7 @@ def _write_documents(
 
     stream = with_embeddings()
     first = next(stream)
-    reader = pa.RecordBatchReader.from_batches(first.schema, _chain(first, stream))
+    reader = pa.RecordBatchReader.from_batches(first.schema, chain([first], stream))
     lance.write_dataset(reader, str(folder / files.DOCUMENTS))
     return IndexSummary(
         counts["documents"],
@@ -226,11 +225,6 @@ def _write_documents(
         counts["found"] / counts["tokens"] if counts["tokens"] else 0.0,
         counts["without_vector"],
     )
-
-
-def _chain(first: pa.RecordBatch, rest: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    yield first
-    yield from rest
 
 
 def _write_terms(corpus: SpooledCorpus, folder: Path) -> None:

@@ -27,10 +27,11 @@ class SpooledCorpus:
         self.terms = Vocabulary()
 
     @classmethod
-    def spool(cls, batches: Iterable[pa.RecordBatch], file: Path, total: int | None) -> "SpooledCorpus":
+    def spool(cls, batches: Iterable[pa.RecordBatch], file: Path) -> "SpooledCorpus":
+        """Write encoded batches to a file. Raises InputError when there are none."""
         corpus = cls(file)
         writer = None
-        with progress_bar(total=total, label="encoding", unit="doc") as bar:
+        with progress_bar(label="encoding", unit="doc") as bar:
             try:
                 for batch in batches:
                     bags = corpus.keys.bags(batch.column("keys"), batch.column("key_counts"))
@@ -83,4 +84,5 @@ class SpooledCorpus:
         return list_bags(batch.column("keys"), batch.column("key_counts")).map_rows(key_rows)
 
     def close(self) -> None:
+        """Delete the file."""
         self.file.unlink()

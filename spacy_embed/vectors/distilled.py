@@ -107,7 +107,8 @@ def distill(
         raise InputError("There are no words to distil: the vocabulary is empty.")
     if len(set(words)) != len(words):
         raise InputError(f"The vocabulary holds {len(words) - len(set(words))} words twice.")
-    name = encoder_name or f"{type(encoder).__module__}.{getattr(encoder, '__qualname__', type(encoder).__qualname__)}"
+    named = encoder if hasattr(encoder, "__qualname__") else type(encoder)
+    name = encoder_name or f"{named.__module__}.{named.__qualname__}"
     check_free(out, overwrite=overwrite, marker=MARKER)
     partial = out.with_name(out.name + ".partial")
     _open_partial(partial, words, batch_size, name)
