@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -21,7 +21,7 @@ from spacy_embed.retrieval.methods import BM25, Bm25, Cosine, check_method
 from spacy_embed.retrieval.query_rows import QueryRows, QueryWords
 from spacy_embed.retrieval.ranking import Hits, id_ranks
 from spacy_embed.state import state_from_bytes
-from spacy_embed.types import Floats1d, Floats2d
+from spacy_embed.types import Floats1d, Floats2d, Rows
 from spacy_embed.vectors.directory_format import open_keys, open_table
 from spacy_embed.weighting import Weighting
 
@@ -50,6 +50,7 @@ class Queries:
         key_bags: Counts over ``keys``.
         terms: Counts over the index's terms.
         words: Looks keys up.
+        embedded: Embeddings that were asked for, by name.
     """
 
     langs: list[str]
@@ -57,6 +58,7 @@ class Queries:
     key_bags: Bags
     terms: Bags
     words: QueryWords
+    embedded: dict[str, Floats2d] = field(default_factory=dict, repr=False)
 
     @cached_property
     def rows(self) -> QueryRows:
@@ -172,7 +174,7 @@ class Index:
         """float32[documents, dim]: stored for the index's own embedding, computed from the bags for the others."""
         if name == self.manifest["embedding"]:
             return np.asarray(self._column("embedding").flatten().to_numpy()).reshape(len(self), -1)
-        return embed(self.bags, self.langs, self.embeddings[name], np.asarray(self.table.rows))
+        return embed(self.bags, self.langs, self.embeddings[name], self.table.rows)
 
     def term(self, row: int) -> str:
         """The BM25 term of an id."""
@@ -206,16 +208,24 @@ class Index:
         A query's words weigh by the fit of its language; a word that the corpus does not hold weighs as much as the
         nearest word that it does, in that word's own language.
         """
+        if name not in queries.embedded:
+            queries.embedded[name] = self._embed_queries(queries, name)
+        return queries.embedded[name]
+
+    def _embed_queries(self, queries: Queries, name: str) -> Floats2d:
         bags = queries.key_bags.map_rows(queries.rows.key_rows)
-        table, fits = np.asarray(self.table.rows), self._fits(queries.langs, name)
-        if len(queries.rows.extra):
-            weights = self._stand_in_weights(queries.rows, name)
-            fits = {
-                lang: replace(fit, weighting=_WithExtraRows(fit.weighting, weights, len(table)))
-                for lang, fit in fits.items()
-            }
-            table = np.concatenate([table, queries.rows.extra])
-        return embed(bags, queries.langs, fits, table)
+        n_rows, fits = len(self.table.rows), self._fits(queries.langs, name)
+        if not len(queries.rows.extra):
+            return embed(bags, queries.langs, fits, self.table.rows)
+        # only the rows in use: the index's table may be much larger than any query
+        used, compact_rows = np.unique(bags.rows, return_inverse=True)
+        known = used[used < n_rows]
+        table = np.concatenate([self.table.rows[known], queries.rows.extra[used[used >= n_rows] - n_rows]])
+        weights = self._stand_in_weights(queries.rows, name)[used[used >= n_rows] - n_rows]
+        fits = {
+            lang: replace(fit, weighting=_WithExtraRows(fit.weighting, known, weights)) for lang, fit in fits.items()
+        }
+        return embed(Bags.build(compact_rows, bags.weights, bags.offsets), queries.langs, fits, table)
 
     def _stand_in_weights(self, rows: QueryRows, name: str) -> Floats1d:
         """float32[m], what one occurrence of each word weighs that the extra rows stand for."""
@@ -271,18 +281,27 @@ class Index:
 
 @dataclass(frozen=True)
 class _WithExtraRows:
-    """A weighting for a table with rows beyond those that it was fitted on, whose weights are given."""
+    """A weighting for a table of some rows that it was fitted on, then of rows whose weights are given.
+
+    Attributes:
+        weighting: The fitted weighting.
+        known: int32[n], the fitted rows that the table begins with.
+        extra_weights: float32[m], what one occurrence of each further row weighs.
+    """
 
     name: ClassVar[str] = "with extra rows"
     weighting: Weighting
+    known: Rows
     extra_weights: Floats1d
-    n_rows: int
 
     def transform(self, bags: Bags) -> Bags:
-        extra = bags.rows >= self.n_rows
-        known = self.weighting.transform(Bags(np.where(extra, np.int32(0), bags.rows), bags.weights, bags.offsets))
-        factors = self.extra_weights[np.where(extra, bags.rows - self.n_rows, 0)]
-        return bags.with_weights(np.where(extra, bags.weights * factors, known.weights))
+        extra = bags.rows >= len(self.known)
+        weights = np.empty_like(bags.weights)
+        weights[extra] = bags.weights[extra] * self.extra_weights[bags.rows[extra] - len(self.known)]
+        one_each = np.arange(np.count_nonzero(~extra) + 1)
+        fitted = Bags.build(self.known[bags.rows[~extra]], bags.weights[~extra], one_each)
+        weights[~extra] = self.weighting.transform(fitted).weights
+        return bags.with_weights(weights)
 
     def fit(self, bags: Bags, n_rows: int) -> "_WithExtraRows":
         return self
