@@ -8,19 +8,25 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from spacy_embed.errors import InputError
 
+Buffer: TypeAlias = Any
+"""Bytes, or an array of numbers."""
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a file's content in one step."""
+
+def write_atomically(path: Path, *parts: Buffer) -> None:
+    """Replace a file's content, given in one or several parts, in one step, and make that durable."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         with temporary.open("wb") as file:
-            file.write(data)
+            for part in parts:
+                file.write(part)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+        fsync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -48,9 +54,9 @@ def new_directory(path: Path, *, overwrite: bool = False, marker: str) -> Iterat
     try:
         yield temporary
         for file in temporary.rglob("*"):
-            _fsync(file)
+            fsync(file)
         _swap(temporary, path)
-        _fsync(path.parent)
+        fsync(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -98,7 +104,8 @@ def _swap(new: Path, path: Path) -> None:
         new.rename(path)
 
 
-def _fsync(path: Path) -> None:
+def fsync(path: Path) -> None:
+    """Make a file's content, or a folder's names, durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

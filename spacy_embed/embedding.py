@@ -1,5 +1,6 @@
 """Document embeddings: bags times a vector table, and the removal of common components."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
@@ -7,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spacy_embed.bags import Bags
+from spacy_embed.corpus_counts import CorpusCounts
 from spacy_embed.errors import InputError
-from spacy_embed.types import Floats1d, Floats2d, State
+from spacy_embed.types import Doubles2d, Floats1d, Floats2d, State
 from spacy_embed.weighting import Sif, TfIdf, Uniform, Weighting, weighting_from_state
 
 Reduction = Literal["sum", "mean"]
@@ -65,17 +67,24 @@ def cosine_similarity(left: Floats1d, right: Floats1d) -> float:
     return float(np.clip(a @ b / norms, -1.0, 1.0)) if norms > 0 else 0.0
 
 
-def principal_components(embeddings: Floats2d, n_components: int) -> Floats2d:
-    """First right singular vectors of the (uncentred) matrix of embeddings, float32[k, dim], k <= n_components.
+def gram_matrix(embeddings: Floats2d) -> Doubles2d:
+    """float64[dim, dim], the products of the embeddings' columns; those of batches add up to those of the whole."""
+    rows = embeddings.astype(np.float64)
+    return rows.T @ rows
 
-    Zero embeddings carry no direction and are left out. Signs are fixed (largest entry positive), so that the same
-    corpus gives the same bytes.
+
+def principal_components(gram: Doubles2d, n_components: int) -> Floats2d:
+    """First right singular vectors of an (uncentred) matrix of embeddings, float32[k, dim], k <= n_components.
+
+    Signs are fixed (largest entry positive), so that the same corpus gives the same bytes.
+
+    Args:
+        gram: float64[dim, dim], the matrix's ``gram_matrix``.
+        n_components: How many are wanted; there are fewer where the embeddings span less.
     """
-    rows = embeddings[np.any(embeddings != 0, axis=1)].astype(np.float64)
-    if n_components < 1 or not len(rows):
-        return np.empty((0, embeddings.shape[1]), np.float32)
-    # dim x dim: one pass over the documents, however many there are
-    values, vectors = np.linalg.eigh(rows.T @ rows)
+    if n_components < 1:
+        return np.empty((0, len(gram)), np.float32)
+    values, vectors = np.linalg.eigh(gram)
     strongest = [i for i in np.argsort(values)[::-1][:n_components] if values[i] > 1e-12 * max(values[-1], 1e-300)]
     components = vectors[:, strongest].T
     signs = np.sign(components[np.arange(len(components)), np.abs(components).argmax(axis=1)])
@@ -130,15 +139,32 @@ class BagEmbedding:
 
     def fit(self, bags: Bags, table: Floats2d) -> "BagEmbedding":
         """A copy whose weighting and components are fitted on a corpus of bags of counts."""
-        weighted = replace(self, weighting=self.weighting.fit(bags, table.shape[0]), components=None)
+        return self.fit_batches(lambda: [bags], table, CorpusCounts.of(bags, table.shape[0]))
+
+    def fit_batches(
+        self, batches: Callable[[], Iterable[Bags]], table: Floats2d, counts: CorpusCounts
+    ) -> "BagEmbedding":
+        """The same on a corpus that is never held at once.
+
+        Args:
+            batches: Gives the corpus's bags of counts, batch by batch; called when there are components to find.
+            table: float32[rows, dim].
+            counts: The corpus's counts over the table's rows.
+        """
+        weighted = replace(self, weighting=self.weighting.fit_counts(counts), components=None)
         if self.n_components == 0:
             return weighted
-        embeddings = weighted.reduce(bags, table)
-        components = principal_components(embeddings, self.n_components)
-        if not remove_components(embeddings, components).any():
-            # one document, or equal ones: the components are all there is, and stay
-            components = components[:0]
-        return replace(weighted, components=components)
+        gram = np.zeros((table.shape[1], table.shape[1]))
+        for bags in batches():
+            gram += gram_matrix(weighted.reduce(bags, table))
+        components = principal_components(gram, self.n_components)
+        # one document, or equal ones: the components are all there is, and stay
+        is_something_left = any(remove_components(weighted.reduce(bags, table), components).any() for bags in batches())
+        return replace(weighted, components=components if is_something_left else components[:0])
+
+    def widened(self, n_rows: int) -> "BagEmbedding":
+        """A copy for a table that has grown since the fit: its new rows count as never seen."""
+        return replace(self, weighting=self.weighting.widened(n_rows))
 
     def weigh(self, bags: Bags, table: Floats2d) -> Bags:
         """The weights with which each row enters the embedding, before components are removed."""

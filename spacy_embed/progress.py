@@ -2,11 +2,18 @@
 
 import sys
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 T = TypeVar("T")
+
+
+def advance(bar: "tqdm[Any]", n: int, share: float | None) -> None:
+    """Move a bar by ``n`` items, its total reckoned from the share of the work that they were the last of."""
+    if share:
+        bar.total = max(bar.n + n, round((bar.n + n) / share))
+    bar.update(n)
 
 
 def progress_bar(

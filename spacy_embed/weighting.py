@@ -6,6 +6,7 @@ from typing import ClassVar, Literal, Protocol, TypeVar, get_args
 import numpy as np
 
 from spacy_embed.bags import Bags
+from spacy_embed.corpus_counts import CorpusCounts
 from spacy_embed.errors import InputError
 from spacy_embed.types import Doubles1d, Floats1d, Ints1d, Rows, State
 
@@ -20,6 +21,12 @@ class Weighting(Protocol):
 
     def fit(self: WeightingT, bags: Bags, n_rows: int) -> WeightingT:
         """A copy fitted on a corpus: bags of counts over a table of ``n_rows`` rows."""
+
+    def fit_counts(self: WeightingT, counts: CorpusCounts) -> WeightingT:
+        """The same from counts of the corpus, which need not be held at once."""
+
+    def widened(self: WeightingT, n_rows: int) -> WeightingT:
+        """A copy for a table that has grown since the fit: its new rows count as never seen."""
 
     def transform(self, bags: Bags) -> Bags:
         """Weighted bags. Raises InputError when it needs a fit and has none."""
@@ -36,6 +43,14 @@ class Uniform:
 
     def fit(self, bags: Bags, n_rows: int) -> "Uniform":
         """Nothing to learn."""
+        return self
+
+    def fit_counts(self, counts: CorpusCounts) -> "Uniform":
+        """Nothing to learn."""
+        return self
+
+    def widened(self, n_rows: int) -> "Uniform":
+        """Nothing to widen."""
         return self
 
     def transform(self, bags: Bags) -> Bags:
@@ -100,8 +115,18 @@ class TfIdf:
 
     def fit(self, bags: Bags, n_rows: int) -> "TfIdf":
         """Learn the idf of each row from bags of counts."""
-        frequencies = bags.merged().document_frequencies(n_rows)
-        return self.fit_frequencies(frequencies, len(bags))
+        return self.fit_counts(CorpusCounts.of(bags, n_rows))
+
+    def fit_counts(self, counts: CorpusCounts) -> "TfIdf":
+        """Learn the idf of each row from counts of the corpus."""
+        return self.fit_frequencies(counts.document_frequencies, counts.n_documents)
+
+    def widened(self, n_rows: int) -> "TfIdf":
+        """For a table that has grown: new rows have a document frequency of 0."""
+        if self.idf is None:
+            return self
+        new = inverse_document_frequency(np.zeros(1, np.int64), self.n_documents, self.smoothing)[0]
+        return replace(self, idf=padded(self.idf, n_rows, float(new)))
 
     def fit_frequencies(self, document_frequencies: Ints1d, n_documents: int) -> "TfIdf":
         """Learn the idf from document frequencies, int64[rows], that were counted elsewhere."""
@@ -149,7 +174,15 @@ class Sif:
 
     def fit(self, bags: Bags, n_rows: int) -> "Sif":
         """Estimate p(w) as the share of the corpus's counts, unless they were given."""
-        return self if self.given else self._with_frequencies(bags.row_totals(n_rows))
+        return self.fit_counts(CorpusCounts.of(bags, n_rows))
+
+    def fit_counts(self, counts: CorpusCounts) -> "Sif":
+        """The same from counts of the corpus."""
+        return self if self.given else self._with_frequencies(counts.row_totals)
+
+    def widened(self, n_rows: int) -> "Sif":
+        """For a table that has grown: new rows have a frequency of 0."""
+        return self if self.probabilities is None else replace(self, probabilities=padded(self.probabilities, n_rows))
 
     def fit_frequencies(self, frequencies: Doubles1d) -> "Sif":
         """Take p(w) from a list of frequencies, float64[rows], in any unit; later fits keep them.
@@ -193,6 +226,14 @@ class Keywords:
         """Nothing to learn."""
         return self
 
+    def fit_counts(self, counts: CorpusCounts) -> "Keywords":
+        """Nothing to learn."""
+        return self
+
+    def widened(self, n_rows: int) -> "Keywords":
+        """New rows are no keywords."""
+        return self
+
     def transform(self, bags: Bags) -> Bags:
         """Bags with keyword weights; entries that come to 0 are dropped."""
         factors = np.where(np.isin(bags.rows, self.rows), np.float32(self.weight), np.float32(self.other))
@@ -213,6 +254,11 @@ def fitted(values: Floats1d | None, name: str, bags: Bags) -> Floats1d:
             f"{int(bags.rows.max())}: fit it again with the table in use."
         )
     return values
+
+
+def padded(values: Floats1d, n_rows: int, new: float = 0.0) -> Floats1d:
+    """A fitted array, float32[rows], with a value for each row that its table has gained since."""
+    return np.pad(values, (0, max(0, n_rows - len(values))), constant_values=np.float32(new))
 
 
 WEIGHTINGS: dict[str, type[Uniform] | type[TfIdf] | type[Sif] | type[Keywords]] = {

@@ -14,6 +14,7 @@ from spacy_embed.embedding import (
     BagEmbedding,
     cosine_similarity,
     embedding_from_state,
+    gram_matrix,
     mean_embeddings,
     named_embedding,
     principal_components,
@@ -145,7 +146,7 @@ def test_sif_embedding_is_the_papers_algorithm(seed):
 def test_principal_components_are_the_first_right_singular_vectors(seed, k):
     rng = np.random.default_rng(seed)
     matrix = (rng.normal(size=(60, 6)) * [9, 6, 4, 2.5, 1.5, 1]).astype(np.float32)
-    ours = principal_components(matrix, k)
+    ours = principal_components(gram_matrix(matrix), k)
     numpys = np.linalg.svd(matrix.astype(float), full_matrices=False)[2][:k]
     sklearns = TruncatedSVD(k, algorithm="arpack", random_state=0).fit(matrix.astype(float)).components_
     for theirs in (numpys, sklearns):
@@ -156,25 +157,27 @@ def test_principal_components_are_the_first_right_singular_vectors(seed, k):
 @QUICK
 @given(seeds())
 def test_principal_components_point_where_their_largest_entry_is_positive(seed):
-    components = principal_components(np.random.default_rng(seed).normal(size=(20, 5)).astype(np.float32), 3)
+    components = principal_components(
+        gram_matrix(np.random.default_rng(seed).normal(size=(20, 5)).astype(np.float32)), 3
+    )
     assert (components[np.arange(3), np.abs(components).argmax(axis=1)] > 0).all()
 
 
 def test_principal_components_are_no_more_than_the_rank():
     matrix = np.outer([1, 2, 0, 3], [3, 4, 0]).astype(np.float32)
-    close(principal_components(matrix, 3), [[0.6, 0.8, 0]])
+    close(principal_components(gram_matrix(matrix), 3), [[0.6, 0.8, 0]])
 
 
 @pytest.mark.parametrize(("rows", "k"), [(0, 2), (3, 2), (3, 0)])
 def test_nothing_to_decompose_gives_no_components(rows, k):
-    assert principal_components(np.zeros((rows, 4), np.float32), k).shape == (0, 4)
+    assert principal_components(gram_matrix(np.zeros((rows, 4), np.float32)), k).shape == (0, 4)
 
 
 @QUICK
 @given(seeds(), st.integers(0, 4))
 def test_removal_leaves_what_is_orthogonal_to_the_components(seed, k):
     matrix = np.random.default_rng(seed).normal(size=(20, 6)).astype(np.float32)
-    components = principal_components(matrix, k)
+    components = principal_components(gram_matrix(matrix), k)
     left = remove_components(matrix, components)
     np.testing.assert_allclose(left @ components.T, 0, atol=1e-5)
     close(left + (matrix @ components.T) @ components, matrix)
@@ -196,7 +199,7 @@ def test_fitting_learns_the_weighting_before_the_components():
     corpus, table = random_corpus(5)
     fitted = BagEmbedding(TfIdf(), n_components=2).fit(corpus, table)
     weighted = BagEmbedding(TfIdf()).fit(corpus, table).transform(corpus, table)
-    close(fitted.components, principal_components(weighted, 2))
+    close(fitted.components, principal_components(gram_matrix(weighted), 2))
 
 
 def test_refitting_forgets_the_old_components():

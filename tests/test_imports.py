@@ -14,7 +14,7 @@ HEAVY = (
     "sklearn",
     "lance",
     "pyarrow",
-    "bm25s",
+    "usearch",
     "pymorphy3",
     "jieba",
     "rjieba",

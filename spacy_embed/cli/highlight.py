@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spacy_embed.cli.queries import query_kernel
 from spacy_embed.explain import Contribution, cosine_contributions, strongest
 from spacy_embed.pipeline.language_pipelines import lookup_forms_of
 from spacy_embed.pipeline.lookup_forms import LookupForms
+from spacy_embed.pipeline.text_kernel import AUTO, TextKernel
 from spacy_embed.retrieval.encoded import key_of
-from spacy_embed.retrieval.index import Hit, Index, Queries
-from spacy_embed.retrieval.methods import BM25
+from spacy_embed.retrieval.methods import BM25, Bm25
+from spacy_embed.retrieval.queries import Queries
+from spacy_embed.retrieval.snapshot import Hit, Snapshot
 
 
 class MarkedHit(NamedTuple):
@@ -55,11 +56,11 @@ class Highlighter:
         method: How it was searched.
     """
 
-    def __init__(self, index: Index, queries: Queries, method: str) -> None:
+    def __init__(self, index: Snapshot, queries: Queries, method: str) -> None:
         self.index = index
         self.queries = queries
         self.method = method
-        self._kernel = query_kernel(index, "auto")
+        self._kernel = TextKernel(AUTO, index.pipelines)
         self._embedded = None if method == BM25 else index.embed_queries(queries, method)
 
     def mark(self, query: int, position: int, hit: Hit) -> MarkedHit:
@@ -86,7 +87,7 @@ class Highlighter:
     def _row_amounts(self, query: int, position: int, lang: str, forms: Sequence[str]) -> dict[str, float]:
         assert self._embedded is not None
         bag = self.index.bags.slice(position, position + 1)
-        embedding = self.index.embeddings[self.method][lang]
+        embedding = self.index.fits.for_languages(self.method, [lang])[lang]
         table = self.index.table.rows
         by_row = dict(
             zip(
@@ -101,12 +102,10 @@ class Highlighter:
         return {form: by_row.get(int(row), 0.0) for form, row in zip(present, rows, strict=True)}
 
     def _term_amounts(self, query: int, position: int, lookup: LookupForms, forms: Sequence[str]) -> dict[str, float]:
-        scorer = self.index.method(BM25).scorer
-        rows, counts = self.queries.terms.at(query)
-        amount_of_term = {
-            self.index.term(int(row)): float(scorer.get_scores_from_ids([int(row)])[position]) * float(count)
-            for row, count in zip(rows, counts, strict=True)
-        }
+        method = self.index.method(BM25)
+        assert isinstance(method, Bm25)
+        amounts = method.contributions(position, self.queries.terms, query)
+        amount_of_term = {self.index.term_names.word(term): amount for term, amount in amounts.items()}
         terms_of = {form: set(lookup.terms.terms([form], form)) for form in forms if form}
         # forms that share a term (a stem, a bigram) share what it adds
         sharing = Counter(term for terms in terms_of.values() for term in terms)

@@ -2,24 +2,26 @@
 
 import importlib.util
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from spacy_embed.cli.console import by_language, note, pipelines_by_language, print_json, require_search
-from spacy_embed.errors import InputError, require
+from spacy_embed.cli.encoding import faults_reported, pipeline_tables, with_progress
+from spacy_embed.errors import require
 
 if TYPE_CHECKING:
-    from spacy_embed.pipeline.text_kernel import TextKernel
     from spacy_embed.retrieval.vector_sources import Tables
 
 GIVEN_SOURCES = ("train", "distill", "spacy")
+_FACTS = ("documents", "languages", "tokens", "covered", "without_vector")
 
 
 def index_command(
-    corpus: Annotated[Path, typer.Argument(help="BEIR folder, JSONL, CSV, Parquet, or a folder of .txt.")],
+    corpus: Annotated[
+        Path, typer.Argument(help="BEIR folder, JSONL, CSV, Parquet, a folder of .txt, or - for standard input.")
+    ],
     out: Annotated[Path, typer.Argument(help="The index to make, a folder.")],
     lang: Annotated[str, typer.Option(help="en, es, pt, ru, zh, or auto: each document's own.")] = "auto",
     vectors: Annotated[
@@ -41,44 +43,53 @@ def index_command(
     workers: Annotated[int, typer.Option(help="Processes that encode.", min=1)] = 1,
     seed: Annotated[int, typer.Option(help="Seed of training.", min=0)] = 1,
     overwrite: Annotated[bool, typer.Option(help="Replace an index that is there.")] = False,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Put what is malformed into a rejects file.")] = False,
+    rejects: Annotated[Path | None, typer.Option(help="The rejects file; default: OUT.rejects.jsonl.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Make an index of a corpus: each document through its own language's pipeline."""
     require_search("index a corpus")
-    from dataclasses import asdict
-
     from spacy_embed.atomic_files import check_free
-    from spacy_embed.pipeline.text_kernel import TextKernel, encode_batches
-    from spacy_embed.retrieval.corpus import read_corpus
+    from spacy_embed.pipeline.text_kernel import TextKernel
+    from spacy_embed.pipeline.workers import encode_batches
+    from spacy_embed.retrieval.corpus import Corpus
     from spacy_embed.retrieval.encoded import text_batches
     from spacy_embed.retrieval.index_build import IndexPlan, build_index
-    from spacy_embed.retrieval.index_files import MARKER
+    from spacy_embed.retrieval.manifest import MARKER
+    from spacy_embed.retrieval.spool import Spool
 
     started = time.perf_counter()
     check_free(out, overwrite=overwrite, marker=MARKER)
     source, tables = vector_source(vectors or [])
-    kernel = TextKernel(lang, pipelines_by_language(pipeline or []), sequences=source == "train")
-    if source == "spacy":
-        source, tables = "tables", _pipeline_tables(kernel)
-    plan = IndexPlan(source, tables, embedding, dim, seed, normalize)
+    with faults_reported(skip_bad, rejects, out) as report:
+        kernel = TextKernel(
+            lang,
+            pipelines_by_language(pipeline or []),
+            sequences=source == "train",
+            keep_going=skip_bad or rejects is not None,
+        )
+        if source == "spacy":
+            tables = pipeline_tables(kernel)
+        plan = IndexPlan(source, tables, embedding, dim, seed, normalize)
+        documents = Corpus(corpus, lines=lines, report=report)
 
-    def save_pipelines(folder: Path, languages: Sequence[str]) -> None:
-        for language in languages:
-            # the built-in pipelines need nothing of their vocabulary, which holds every word of the corpus
-            own = language in kernel.pipelines
-            kernel.pipeline(language).to_disk(folder / language, exclude=[] if own else ["vocab"])
+        def spool_documents(folder: Path) -> Spool:
+            spool = Spool(folder, kernel.identity(), report)
+            encoded = encode_batches(kernel, text_batches(spool.rest(documents)), workers)
+            spool.add(with_progress(encoded, documents))
+            return spool
 
-    encoded = encode_batches(kernel, text_batches(read_corpus(corpus, lines=lines)), workers)
-    summary = build_index(encoded, out, plan, save_pipelines, overwrite=overwrite)
+        manifest = build_index(out, plan, spool_documents, kernel.save_pipelines, overwrite=overwrite)
     seconds = time.perf_counter() - started
+    facts = {name: getattr(manifest, name) for name in _FACTS}
     if as_json:
-        print_json({"index": str(out), "vectors": plan.source, "seconds": round(seconds, 2), **asdict(summary)})
+        print_json({"index": str(out), "vectors": plan.source, "seconds": round(seconds, 2), **facts})
         return
-    languages = ", ".join(f"{language} {n}" for language, n in summary.languages.items())
-    print(f"{out}: {summary.documents} documents ({languages}) in {seconds:.1f} s, vectors: {plan.source}")
-    print(f"{summary.covered:.1%} of {summary.tokens} looked-up words have a vector", end="")
-    print(f"; {summary.without_vector} documents have none" if summary.without_vector else "")
-    if source == "train" and len(summary.languages) > 1:
+    languages = ", ".join(f"{language} {n}" for language, n in manifest.languages.items())
+    print(f"{out}: {manifest.documents} documents ({languages}) in {seconds:.1f} s, vectors: {plan.source}")
+    print(f"{manifest.covered:.1%} of {manifest.tokens} looked-up words have a vector", end="")
+    print(f"; {manifest.without_vector} documents have none" if manifest.without_vector else "")
+    if source == "train" and len(manifest.languages) > 1:
         note("note: vectors were trained language by language and are not aligned: search within one language only.")
 
 
@@ -97,15 +108,3 @@ def vector_source(values: list[str]) -> tuple[Any, "Tables | None"]:
         return values[0], None
     opened = {path: load_vectors(path) for path in set(by_language(values).values())}
     return "tables", {language: opened[path] for language, path in by_language(values).items()}
-
-
-def _pipeline_tables(kernel: "TextKernel") -> "Tables":
-    from spacy_embed.pipeline.spacy_table import SpacyTable
-
-    if not kernel.pipelines:
-        raise InputError("--vectors spacy takes the vectors of your own pipeline: name it with --pipeline LANG=PATH.")
-    tables = {language: SpacyTable(kernel.pipeline(language).vocab) for language in kernel.pipelines}
-    empty = [language for language, table in tables.items() if not len(table)]
-    if empty:
-        raise InputError(f"The pipeline of {', '.join(empty)} has no vectors of its own: give --vectors a table.")
-    return tables

@@ -11,6 +11,11 @@ from rich.text import Text
 from spacy_embed.cli.console import output, print_json, require_search
 from spacy_embed.errors import InputError
 
+_INDEX_FACTS = (
+    *("documents", "languages", "tokens", "covered", "without_vector", "embedding", "dim", "source", "tables"),
+    *("fitted_on", "revision", "made_by"),
+)
+
 
 def info_command(
     path: Annotated[Path, typer.Argument(help="An index, a vector table or a vector file.")],
@@ -18,7 +23,7 @@ def info_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Say what an index or a vector table holds."""
-    from spacy_embed.retrieval.index_files import MARKER
+    from spacy_embed.retrieval.manifest import MARKER
 
     facts = _index_facts(path, verify) if (path / MARKER).is_file() else _table_facts(path, verify)
     if verify:
@@ -34,17 +39,21 @@ def info_command(
 
 def _index_facts(path: Path, verify: bool) -> dict[str, Any]:
     require_search("open an index")
-    from spacy_embed.retrieval.index import Index
+    from spacy_embed.retrieval.growing_array import damaged
+    from spacy_embed.retrieval.snapshot import Snapshot
 
-    index = Index(path)
+    index = Snapshot(path)
     if verify:
-        _verify(index.table, path)
-    keys = ("documents", "languages", "tokens", "covered", "without_vector", "embedding", "source", "tables", "made_by")
+        for name in damaged(index.reader.folder, index.reader.layouts, index.manifest.extents):
+            raise InputError(
+                f"{index.reader.folder / name} changed since it was written: its checksum is another. Make the arrays "
+                "again with 'spacy-embed compact', or index the corpus again."
+            )
     return {
         "kind": "index",
-        **{key: index.manifest[key] for key in keys},
+        **{name: getattr(index.manifest, name) for name in _INDEX_FACTS},
+        "deleted": index.manifest.positions - index.manifest.documents,
         "rows": len(index.table.rows),
-        "dim": index.table.dim,
         "bytes": sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
     }
 
@@ -69,9 +78,7 @@ def _table_facts(path: Path, verify: bool) -> dict[str, Any]:
 
 
 def _verify(table: Any, path: Path) -> None:
-    from spacy_embed.vectors.word_table import table_fingerprint
-
-    found = table_fingerprint(table.keys, table.rows)
+    found = table.computed_fingerprint()
     if found != table.fingerprint:
         raise InputError(
             f"The vectors in {path} changed since they were written: fingerprint {found}, expected "

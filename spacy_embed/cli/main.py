@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from spacy_embed import __version__
-from spacy_embed.cli import evaluate, index, info, search, vectors
+from spacy_embed.cli import changes, evaluate, index, info, search, vectors
 from spacy_embed.cli.exit_codes import ReportingGroup
 
 app = typer.Typer(
@@ -17,6 +17,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("index")(index.index_command)
+app.command("add")(changes.add_command)
+app.command("update")(changes.update_command)
+app.command("delete")(changes.delete_command)
+app.command("compact")(changes.compact_command)
+app.command("refit")(changes.refit_command)
 app.command("search")(search.search_command)
 app.command("info")(info.info_command)
 app.command("distill")(vectors.distill_command)

@@ -23,24 +23,34 @@ def search_command(
     method: Annotated[str | None, typer.Option(help="bm25, tfidf, sif, mean, sum; default: the index's own.")] = None,
     k: Annotated[int, typer.Option("-k", "--top", help="Hits a query.", min=1)] = 10,
     lang: Annotated[str, typer.Option(help="Language of the queries; auto detects it.")] = "auto",
+    where: Annotated[
+        str | None,
+        typer.Option(help="Only documents that a condition in SQL holds for: \"lang = 'es' and year > 2020\"."),
+    ] = None,
+    approximate: Annotated[
+        bool, typer.Option(help="Search a graph instead of all documents: for many millions of them.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a query, a line each.")] = False,
 ) -> None:
     """Search an index; the words that speak for a hit are marked."""
     require_search("search an index")
     from spacy_embed.cli.highlight import Highlighter
     from spacy_embed.cli.queries import encode_queries, refuse_unknown
-    from spacy_embed.retrieval.index import Index
+    from spacy_embed.retrieval.snapshot import Snapshot
 
-    opened = Index(index)
-    method = method or opened.manifest["embedding"]
+    opened = Snapshot(index)
+    method = method or opened.manifest.embedding
     opened.method(method)
     asked = _queries(query, queries)
     encoded = encode_queries(opened, asked, lang)
     if len(asked) == 1:
         refuse_unknown(opened, encoded, 0, asked[0].text, method)
+    if approximate:
+        graph = opened.graph(method)
+        note(f"note: approximate search, recall@10 {graph.recall:.3f}" + (", graph built" if graph.is_new else ""))
     highlighter = Highlighter(opened, encoded, method)
     unanswered = 0
-    for i, ranked in enumerate(opened.rank(encoded, method, k)):
+    for i, ranked in enumerate(opened.rank(encoded, method, k, where, approximate=approximate)):
         if not encoded.knows(i, method):
             unanswered += 1
             note(f"note: nothing in the query {asked[i].text!r} is known to {index}.")
@@ -59,7 +69,7 @@ def search_command(
 
 def _queries(query: str | None, file: Path | None) -> list[Any]:
     from spacy_embed.evaluation.judgements import Query, read_queries
-    from spacy_embed.retrieval.corpus import read_lines
+    from spacy_embed.retrieval.text_lines import read_lines
 
     if query is not None and file is not None:
         raise InputError("Give a query or --queries, not both.")

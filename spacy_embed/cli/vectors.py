@@ -39,7 +39,7 @@ def distill_command(
 ) -> None:
     """Make static vectors for a vocabulary from a sentence encoder; continues where it was interrupted."""
     from spacy_embed.atomic_files import check_free
-    from spacy_embed.retrieval.corpus import read_lines
+    from spacy_embed.retrieval.text_lines import read_lines
     from spacy_embed.vectors.directory_format import MARKER
     from spacy_embed.vectors.distilled import distill, named_encoder
 
@@ -107,7 +107,8 @@ def word2vec_command(
 
 
 def _encoded(path: Path, lang: str, pipelines: list[str], lines: bool, workers: int, sequences: bool) -> Iterator[Any]:
-    from spacy_embed.pipeline.text_kernel import TextKernel, encode_batches
+    from spacy_embed.pipeline.text_kernel import TextKernel
+    from spacy_embed.pipeline.workers import encode_batches
     from spacy_embed.progress import progress_bar
     from spacy_embed.retrieval.corpus import read_corpus
     from spacy_embed.retrieval.encoded import text_batches

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spacy_embed.errors import InputError
-from spacy_embed.retrieval.corpus import read_json_lines, read_lines
+from spacy_embed.retrieval.text_lines import read_json_lines, read_lines
 
 Qrels = dict[str, dict[str, int]]
 """Query id to document id to grade."""

@@ -8,8 +8,9 @@ from spacy_embed.errors import InputError
 from spacy_embed.evaluation.judgements import Qrels, Query
 from spacy_embed.evaluation.ranking import Run, evaluate_run, unknown_documents
 from spacy_embed.progress import progress_bar
-from spacy_embed.retrieval.index import Index, Queries
 from spacy_embed.retrieval.methods import BM25
+from spacy_embed.retrieval.queries import Queries
+from spacy_embed.retrieval.snapshot import Snapshot
 
 
 class MethodResult(NamedTuple):
@@ -22,7 +23,7 @@ class MethodResult(NamedTuple):
     """Time to rank all queries, the index open and its method built."""
 
 
-def judged_queries(queries: Sequence[Query], qrels: Qrels, index: Index) -> list[Query]:
+def judged_queries(queries: Sequence[Query], qrels: Qrels, index: Snapshot) -> list[Query]:
     """Queries with a relevant document.
 
     Raises:
@@ -42,7 +43,7 @@ def judged_queries(queries: Sequence[Query], qrels: Qrels, index: Index) -> list
 
 
 def evaluate_methods(
-    index: Index, queries: Sequence[Query], encoded: Queries, qrels: Qrels, methods: Sequence[str], depth: int
+    index: Snapshot, queries: Sequence[Query], encoded: Queries, qrels: Qrels, methods: Sequence[str], depth: int
 ) -> list[MethodResult]:
     """Rank every query by every method and measure the runs.
 

@@ -4,6 +4,8 @@ import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from spacy.attrs import LEMMA, ORTH, POS
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -49,14 +51,27 @@ class LookupForms:
 
     def forms(self, doc: Doc) -> tuple[str, ...]:
         """The lookup form of each token; empty where it is left out."""
+        return tuple(self.forms_of_types(self.types(doc)))
+
+    def types(self, doc: Doc) -> NDArray[np.uint64]:
+        """uint64[tokens] or uint64[tokens, 3], what the form of each token depends on.
+
+        Raises:
+            InputError: The Doc lacks an annotation that its forms need.
+        """
         self._check_annotation(doc)
-        types = doc.to_array(self._attributes).tolist()
+        array: NDArray[np.uint64] = doc.to_array(self._attributes)
+        return array
+
+    def forms_of_types(self, types: NDArray[np.uint64]) -> list[str]:
+        """The form of each type, "" for one that is left out; a type is worked out once per process."""
+        listed: list[Any] = types.tolist()
         if self.options.needs_context:
-            types = list(map(tuple, types))
+            listed = list(map(tuple, listed))
         known = self._forms
-        for missing in set(types).difference(known):
+        for missing in set(listed).difference(known):
             known[missing] = self._form(missing)
-        return tuple(map(known.__getitem__, types))
+        return list(map(known.__getitem__, listed))
 
     def _check_annotation(self, doc: Doc) -> None:
         for wanted, annotation in ((self.options.lemma == "spacy", "LEMMA"), (self.options.needs_pos, "POS")):

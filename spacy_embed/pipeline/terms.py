@@ -1,14 +1,17 @@
 """What BM25 indexes: forms, their Snowball stems, or Chinese words with character bigrams."""
 
-import itertools
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from spacy_embed.bags import Bags
 from spacy_embed.errors import InputError, require
 from spacy_embed.pipeline.form_options import Terms
 
-_HAN_RUNS = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]+")
+_HAN = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF))
+"""Code points of CJK ideographs, with extension A."""
+
 _SNOWBALL = {"en": "english", "es": "spanish", "pt": "portuguese", "ru": "russian", "de": "german", "fr": "french"}
 
 
@@ -37,19 +40,40 @@ class TermAnalyzer:
             forms: Its lookup forms, empty ones included.
             text: Its text, for character bigrams.
         """
-        kept = [form for form in forms if form]
-        if self.kind == "stem":
-            for missing in set(kept).difference(self._stems):
-                self._stems[missing] = self._stemmed(missing)
-            return list(map(self._stems.__getitem__, kept))
-        if self.kind == "bigrams":
-            return kept + self._bigrams(text)
-        return kept
+        kept = [self.term(form) for form in forms if form]
+        if self.kind != "bigrams":
+            return kept
+        pairs, bags = self.bigrams([text])
+        return kept + [pairs[row] for row in bags.rows.tolist()]
 
-    def _bigrams(self, text: str) -> list[str]:
+    def term(self, form: str) -> str:
+        """The term of one form."""
+        if self.kind != "stem":
+            return form
+        stem = self._stems.get(form)
+        if stem is None:
+            stem = self._stems[form] = self._stemmed(form)
+        return stem
+
+    def bigrams(self, texts: Sequence[str]) -> tuple[list[str], Bags]:
+        """Pairs of neighbouring Chinese characters.
+
+        Returns:
+            The distinct pairs, and a bag of their positions a text, in running order, each counting 1.
+        """
         if self._simplify is not None:
-            text = self._simplify(text)
-        return [a + b for run in _HAN_RUNS.findall(text) for a, b in itertools.pairwise(run)]
+            texts = [self._simplify(text) for text in texts]
+        # one array of code points for all texts, something else than a character after each
+        encoded = ["".join((text, "\n")).encode("utf-32-le", "surrogatepass") for text in texts]
+        points = np.frombuffer(b"".join(encoded), "<u4").astype(np.uint64)
+        ends = np.cumsum([0, *(len(text) // 4 for text in encoded)])
+        is_han = np.zeros(len(points), bool)
+        for first, last in _HAN:
+            is_han |= (points >= first) & (points <= last)
+        starts = np.flatnonzero(is_han[:-1] & is_han[1:]) if len(points) else np.empty(0, np.int64)
+        codes, rows = np.unique((points[starts] << np.uint64(32)) | points[starts + 1], return_inverse=True)
+        pairs = [chr(code >> 32) + chr(code & 0xFFFFFFFF) for code in codes.tolist()]
+        return pairs, Bags.build(rows, np.ones(len(rows)), np.searchsorted(starts, ends))
 
     def _stemmed(self, form: str) -> str:
         if self._stem is None:

@@ -1,10 +1,7 @@
 """The encoding kernel: record batches of texts in, record batches of bags out, the same in every process."""
 
-import signal
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
-from itertools import chain
-from multiprocessing import get_context
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +9,15 @@ import numpy as np
 import pyarrow as pa
 from spacy.language import Language
 
+from spacy_embed import __version__
 from spacy_embed.bags import Bags
-from spacy_embed.errors import InputError
+from spacy_embed.errors import InputError, MissingExtraError
+from spacy_embed.pipeline.batch_forms import EncodedTexts, StringBags, encode_texts
 from spacy_embed.pipeline.form_options import LANGUAGES
-from spacy_embed.pipeline.language_pipelines import check_language, default_pipeline, load_pipeline, lookup_forms_of
-from spacy_embed.retrieval.encoded import ENCODED, SEPARATOR, list_columns
+from spacy_embed.pipeline.language_pipelines import check_language, default_pipeline, load_pipeline
+from spacy_embed.retrieval.encoded import ENCODED, key_of, list_columns
 from spacy_embed.retrieval.language_detection import detect_language
+from spacy_embed.types import Ints1d
 
 AUTO = "auto"
 
@@ -30,6 +30,7 @@ class TextKernel:
         pipelines: Paths of saved pipelines or configs by language; other languages use the built-in ones.
         candidates: The languages that detection chooses among.
         sequences: Keep forms in running order, unmerged, for training.
+        keep_going: Write a document that cannot be encoded down as a fault, instead of raising.
 
     Raises:
         InputError: Unknown language.
@@ -41,11 +42,13 @@ class TextKernel:
         pipelines: Mapping[str, Path] | None = None,
         candidates: Iterable[str] = LANGUAGES,
         sequences: bool = False,
+        keep_going: bool = False,
     ) -> None:
         self.pipelines = dict(pipelines or {})
         self.language = language if language == AUTO else check_language(language, self.pipelines)
         self.candidates = tuple(candidates)
         self.sequences = sequences
+        self.keep_going = keep_going
         self._loaded: dict[str, Language] = {}
 
     def pipeline(self, language: str) -> Language:
@@ -55,74 +58,113 @@ class TextKernel:
             self._loaded[language] = load_pipeline(path) if path else default_pipeline(language)
         return self._loaded[language]
 
+    def identity(self) -> dict[str, Any]:
+        """What decides how documents are encoded, as plain values: another identity encodes them differently."""
+        configs = {lang: path / "config.cfg" if path.is_dir() else path for lang, path in self.pipelines.items()}
+        return {
+            "made_by": f"spacy-embed {__version__}",
+            "language": self.language,
+            "pipelines": {lang: [str(path.resolve()), path.stat().st_mtime_ns] for lang, path in configs.items()},
+            "candidates": list(self.candidates),
+            "sequences": self.sequences,
+            "keep_going": self.keep_going,
+        }
+
+    def save_pipelines(self, folder: Path, languages: Iterable[str]) -> None:
+        """Write the pipelines of some languages, each into a folder of its own."""
+        for language in languages:
+            # the built-in pipelines need nothing of their vocabulary, which holds every word of the corpus
+            own = language in self.pipelines
+            self.pipeline(language).to_disk(folder / language, exclude=[] if own else ["vocab"])
+
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Encode ``TEXTS`` into ``ENCODED``, row for row.
 
         Raises:
-            InputError: A document names an unknown language.
+            InputError: A document names an unknown language, or is too long for its pipeline; not if ``keep_going``.
         """
         texts = _full_texts(batch)
-        languages = self.languages(batch.column("lang").to_pylist(), texts, batch.column("id").to_pylist())
-        keys: list[list[str]] = [[]] * len(texts)
-        terms: list[list[str]] = [[]] * len(texts)
+        places = [
+            f"{where}: document {identifier!r}" if where else f"document {identifier!r}"
+            for where, identifier in zip(batch.column("where").to_pylist(), batch.column("id").to_pylist(), strict=True)
+        ]
+        faults = [""] * len(texts)
+        languages = self._languages(batch.column("lang").to_pylist(), texts, places, faults)
+        keys, terms, order = [], [], []
         for language in sorted(set(languages)):
-            mine = [i for i, of_text in enumerate(languages) if of_text == language]
-            self._check_lengths(language, batch.column("id").to_pylist(), texts, mine)
-            forms, of_terms = self._forms_and_terms(language, [texts[i] for i in mine])
-            prefix = language + SEPARATOR
-            for i, doc_forms, doc_terms in zip(mine, forms, of_terms, strict=True):
-                keys[i] = [prefix + form for form in doc_forms]
-                terms[i] = doc_terms
+            mine = [i for i, of_text in enumerate(languages) if of_text == language and not faults[i]]
+            for good, (forms, of_terms) in self._encoded(language, texts, mine, places, faults) if mine else ():
+                order += good
+                keys.append(StringBags([key_of(language, form) for form in forms.strings], forms.bags))
+                terms.append(of_terms)
+        places_in_order = _places_in_order(order, len(texts))
+        all_keys = _joined(keys)
         columns = [
-            *(batch.column(name) for name in ("id",)),
+            batch.column("id"),
             pa.array(languages, pa.string()),
-            *(batch.column(name) for name in ("title", "text", "metadata")),
-            pa.array(list(map(len, keys))),
-            *_dictionary_columns(keys, merge=not self.sequences),
-            *_dictionary_columns(terms, merge=True),
+            *(batch.column(name) for name in ("title", "text", "metadata", "where")),
+            pa.array(all_keys.bags.sizes[places_in_order]),
+            *_dictionary_columns(all_keys, places_in_order, merge=not self.sequences),
+            *_dictionary_columns(_joined(terms), places_in_order, merge=True),
+            pa.array(faults, pa.string()),
         ]
         return pa.RecordBatch.from_arrays(
             [c.cast(f.type) for c, f in zip(columns, ENCODED, strict=True)], schema=ENCODED
         )
 
-    def languages(self, given: list[str], texts: list[str], ids: list[str]) -> list[str]:
-        """The language of each text.
-
-        Raises:
-            InputError: A given language is unknown.
-        """
+    def _languages(self, given: list[str], texts: list[str], places: list[str], faults: list[str]) -> list[str]:
         if self.language != AUTO:
             return [self.language] * len(texts)
-        return [
-            check_language(language, self.pipelines, f"document {identifier!r}")
-            if language
-            else detect_language(text, self.candidates)
-            for language, text, identifier in zip(given, texts, ids, strict=True)
-        ]
+        languages = []
+        for i, (language, text) in enumerate(zip(given, texts, strict=True)):
+            if language:
+                with self._noting(faults, i, places):
+                    check_language(language, self.pipelines)
+            languages.append(language or detect_language(text, self.candidates))
+        return languages
 
-    def _check_lengths(self, language: str, ids: list[str], texts: list[str], mine: list[int]) -> None:
-        longest = self.pipeline(language).max_length
-        for i in mine:
-            if len(texts[i]) > longest:
-                raise InputError(
-                    f"Document {ids[i]!r} has {len(texts[i])} characters, but the pipeline of {language} takes "
-                    f"{longest}: split it, or raise the pipeline's max_length."
-                )
+    @contextmanager
+    def _noting(self, faults: list[str], i: int, places: list[str]) -> Iterator[None]:
+        """Raise what goes wrong with a document, saying which one it is, or note it and go on."""
+        try:
+            yield
+        except MissingExtraError:
+            raise
+        except Exception as error:
+            if not self.keep_going:
+                if isinstance(error, InputError):
+                    raise InputError(f"{places[i]}: {error}") from error
+                raise
+            faults[i] = f"{error}" if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
 
-    def _forms_and_terms(self, language: str, texts: list[str]) -> tuple[list[list[str]], list[list[str]]]:
+    def _encoded(
+        self, language: str, texts: list[str], mine: list[int], places: list[str], faults: list[str]
+    ) -> Iterator[tuple[list[int], EncodedTexts]]:
+        """The documents of a language, encoded together, or one by one to find those that cannot be."""
         nlp = self.pipeline(language)
-        lookup = lookup_forms_of(nlp)
-        # what comes after the forms is not needed
-        later = nlp.pipe_names[[component for _, component in nlp.pipeline].index(lookup) :]
-        forms, terms = [], []
-        for doc in nlp.pipe(texts, disable=later):
-            aligned = lookup.forms(doc)
-            forms.append([form for form in aligned if form])
-            terms.append(lookup.terms.terms(aligned, doc.text))
-        return forms, terms
+        for i in mine:
+            with self._noting(faults, i, places):
+                _check_length(texts[i], nlp.max_length, language)
+        good = [i for i in mine if not faults[i]]
+        try:
+            yield good, encode_texts(nlp, [texts[i] for i in good])
+        except Exception:
+            if not self.keep_going:
+                raise
+            for i in good:
+                with self._noting(faults, i, places):
+                    yield [i], encode_texts(nlp, [texts[i]])
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_loaded": {}}
+
+
+def _check_length(text: str, longest: int, language: str) -> None:
+    if len(text) > longest:
+        raise InputError(
+            f"it has {len(text)} characters, but the pipeline of {language} takes {longest}: split it, or raise the "
+            "pipeline's max_length."
+        )
 
 
 def _full_texts(batch: pa.RecordBatch) -> list[str]:
@@ -130,56 +172,27 @@ def _full_texts(batch: pa.RecordBatch) -> list[str]:
     return [f"{title}\n{text}" if title else text for title, text in zip(titles, texts, strict=True)]
 
 
-def _dictionary_columns(items: list[list[str]], *, merge: bool) -> tuple[pa.ListArray, pa.ListArray]:
-    """Bags of strings as list columns over one dictionary; in running order, each counting 1, unless merged."""
+def _joined(parts: list[StringBags]) -> StringBags:
+    """All documents over the strings of all parts."""
     ids: dict[str, int] = {}
-    offsets = np.cumsum([0, *map(len, items)])
-    rows = np.fromiter((ids.setdefault(item, len(ids)) for item in chain.from_iterable(items)), np.int32, offsets[-1])
-    bags = Bags.from_tokens(rows, offsets) if merge else Bags.build(rows, np.ones(len(rows)), offsets)
-    row_lists, weights = list_columns(bags)
-    values = pa.DictionaryArray.from_arrays(row_lists.values, pa.array(list(ids), pa.string()))
+    bags = [Bags.empty()]
+    for strings, of_part in parts:
+        of_string = np.array([ids.setdefault(string, len(ids)) for string in strings], np.int32)
+        bags.append(Bags(of_string[of_part.rows], of_part.weights, of_part.offsets))
+    # an empty bag at the end, for documents that were left out
+    return StringBags(list(ids), Bags.concatenate([*bags, Bags.empty(1)]))
+
+
+def _places_in_order(order: list[int], n: int) -> Ints1d:
+    """int64[n], where each document stands among those that were encoded; behind them if it was not."""
+    places = np.full(n, len(order), np.int64)
+    places[order] = np.arange(len(order))
+    return places
+
+
+def _dictionary_columns(strings: StringBags, places: Ints1d, *, merge: bool) -> tuple[pa.ListArray, pa.ListArray]:
+    """Bags of strings as list columns over one dictionary."""
+    bags = strings.bags.take(places)
+    row_lists, weights = list_columns(bags.merged() if merge else bags)
+    values = pa.DictionaryArray.from_arrays(row_lists.values, pa.array(strings.strings, pa.string()))
     return pa.ListArray.from_arrays(row_lists.offsets, values), weights
-
-
-def encode_batches(kernel: TextKernel, batches: Iterable[pa.RecordBatch], workers: int) -> Iterator[pa.RecordBatch]:
-    """Encode in this process, or in worker processes with results in the order of the batches.
-
-    Args:
-        kernel: What encodes.
-        batches: Batches of ``TEXTS``; read no further ahead than the workers can use.
-        workers: Processes; 1 for none beside this one.
-    """
-    if workers <= 1:
-        yield from map(kernel, batches)
-        return
-    # spawn: a fork of a process with BLAS or Lance threads may hang
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_set_kernel, initargs=(kernel,))
-    waiting: list[Future[pa.RecordBatch]] = []
-    try:
-        for batch in batches:
-            waiting.append(pool.submit(_encode, batch))
-            if len(waiting) >= 2 * workers:
-                yield waiting.pop(0).result()
-        while waiting:
-            yield waiting.pop(0).result()
-        pool.shutdown()
-    except BaseException:
-        # workers end by themselves after the batch at hand: killed in the middle of a message, they would leave the
-        # pool's own thread waiting for the rest of it
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-
-
-_kernel: TextKernel | None = None
-
-
-def _set_kernel(kernel: TextKernel) -> None:
-    global _kernel
-    _kernel = kernel
-    # Ctrl-C goes to every process of the terminal; the parent sees to the workers
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _encode(batch: pa.RecordBatch) -> pa.RecordBatch:
-    assert _kernel is not None
-    return _kernel(batch)

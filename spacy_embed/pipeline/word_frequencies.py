@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from spacy_embed.errors import InputError
-from spacy_embed.retrieval.corpus import read_lines
+from spacy_embed.retrieval.text_lines import read_lines
 from spacy_embed.types import Doubles1d
 from spacy_embed.vectors.table import VectorTable
 

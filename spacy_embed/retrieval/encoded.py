@@ -6,18 +6,17 @@ dictionaries are those of one batch; ``Vocabulary`` turns them into ids of the w
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from spacy_embed.bags import Bags
-from spacy_embed.retrieval.corpus import Document
+from spacy_embed.retrieval.corpus_formats import Document
 from spacy_embed.types import Rows
 
-TEXTS = pa.schema([(name, pa.string()) for name in ("id", "lang", "title", "text", "metadata")])
-"""Documents as read; ``lang`` may be empty, ``metadata`` is a JSON object."""
+TEXTS = pa.schema([(name, pa.string()) for name in ("id", "lang", "title", "text", "metadata", "where")])
+"""Documents as read; ``lang`` may be empty, ``metadata`` is a JSON object, ``where`` is for messages."""
 
 KEYS = pa.list_(pa.dictionary(pa.int32(), pa.string()))
 COUNTS = pa.list_(pa.float32())
@@ -30,10 +29,12 @@ ENCODED = pa.schema(
         ("key_counts", COUNTS),
         ("terms", KEYS),
         ("term_counts", COUNTS),
+        ("fault", pa.string()),
     ]
 )
 """``tokens``: how many were looked up. ``keys``: ``lang:form``, a bag of them with ``key_counts`` (in running order
-and unmerged when training asks for sequences). ``terms``: what BM25 indexes, with ``term_counts``."""
+and unmerged when training asks for sequences). ``terms``: what BM25 indexes, with ``term_counts``. ``fault``: why the
+document could not be encoded, "" if it was."""
 
 Kernel = Callable[[pa.RecordBatch], pa.RecordBatch]
 
@@ -51,20 +52,36 @@ def form_of(key: str) -> str:
 
 
 def text_batches(documents: Iterable[Document], size: int = 512) -> Iterator[pa.RecordBatch]:
-    """Documents in record batches of ``TEXTS``."""
-    iterator = iter(documents)
-    while batch := list(islice(iterator, size)):
-        columns: list[list[Any]] = [
-            [document.id for document in batch],
-            [document.lang for document in batch],
-            [document.title for document in batch],
-            [document.text for document in batch],
-            [_json_text(document.metadata) for document in batch],
-        ]
-        yield pa.record_batch(columns, schema=TEXTS)
+    """Documents in record batches of ``TEXTS``: what a worker holds at once, at most ``size``, fewer long ones."""
+    batch: list[Document] = []
+    characters = 0
+    for document in documents:
+        batch.append(document)
+        characters += len(document.text)
+        if len(batch) >= size or characters >= _MOST_CHARACTERS:
+            yield _text_batch(batch)
+            batch, characters = [], 0
+    if batch:
+        yield _text_batch(batch)
 
 
-def _json_text(metadata: dict[str, Any]) -> str:
+_MOST_CHARACTERS = 1_000_000
+
+
+def _text_batch(documents: list[Document]) -> pa.RecordBatch:
+    columns: list[list[Any]] = [
+        [document.id for document in documents],
+        [document.lang for document in documents],
+        [document.title for document in documents],
+        [document.text for document in documents],
+        [json_text(document.metadata) for document in documents],
+        [document.where for document in documents],
+    ]
+    return pa.record_batch(columns, schema=TEXTS)
+
+
+def json_text(metadata: dict[str, Any]) -> str:
+    """Metadata as it is stored."""
     try:
         return json.dumps(metadata, ensure_ascii=False, default=str, allow_nan=False)
     except ValueError:
@@ -97,14 +114,27 @@ class Vocabulary:
 
     def __init__(self) -> None:
         self.ids: dict[str, int] = {}
+        self._new: list[str] = []
 
     def __len__(self) -> int:
         return len(self.ids)
 
+    def add(self, string: str) -> int:
+        """The id of a string, a new one if it is new."""
+        known = self.ids.get(string)
+        if known is None:
+            known = self.ids[string] = len(self.ids)
+            self._new.append(string)
+        return known
+
+    def take_new(self) -> list[str]:
+        """The strings that were added since this was last asked."""
+        new, self._new = self._new, []
+        return new
+
     def bags(self, keys: pa.ListArray, counts: pa.ListArray) -> Bags:
         """Bags of a batch over the ids of this vocabulary; new strings are added."""
         dictionary = keys.flatten().dictionary.to_pylist()
-        ids = self.ids
-        new_ids: Rows = np.array([ids.setdefault(key, len(ids)) for key in dictionary], dtype=np.int32)
+        new_ids: Rows = np.array([self.add(key) for key in dictionary], dtype=np.int32)
         bags = list_bags(keys, counts)
         return Bags(new_ids[bags.rows] if len(bags.rows) else bags.rows, bags.weights, bags.offsets)

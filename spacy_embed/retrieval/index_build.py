@@ -1,41 +1,31 @@
 """Making an index: encoded batches in, a folder out that holds all a search needs."""
 
+import shutil
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pyarrow as pa
 
-from spacy_embed import __version__
-from spacy_embed.atomic_files import new_directory
-from spacy_embed.bags import Bags
-from spacy_embed.embedding import EMBEDDINGS, BagEmbedding, named_embedding
+from spacy_embed.atomic_files import check_free, fsync
+from spacy_embed.embedding import named_embedding
 from spacy_embed.errors import InputError, require
-from spacy_embed.retrieval import index_files as files
-from spacy_embed.retrieval.encoded import form_of, list_bags, list_columns
-from spacy_embed.retrieval.methods import Bm25
-from spacy_embed.retrieval.ranking import id_ranks
-from spacy_embed.retrieval.spooled_corpus import SPOOLED_COLUMNS, SpooledCorpus
-from spacy_embed.retrieval.vector_sources import (
-    CorpusRows,
-    Tables,
-    corpus_rows,
-    distilled_table,
-    provenance,
-    trained_tables,
-)
-from spacy_embed.state import state_to_bytes
-from spacy_embed.types import Floats2d
-from spacy_embed.vectors.directory_format import save_keys
-from spacy_embed.vectors.key_index import KeyIndex
-from spacy_embed.vectors.word_table import WordTable
+from spacy_embed.progress import progress_bar
+from spacy_embed.retrieval import manifest as files
+from spacy_embed.retrieval.encoded import form_of, list_bags
+from spacy_embed.retrieval.fits import CountedBatch, Fits, fit
+from spacy_embed.retrieval.generation import DOCUMENT_FIELDS, GenerationReader, GenerationWriter, MappedBatch, NewWords
+from spacy_embed.retrieval.generations import commit_generation, new_generation
+from spacy_embed.retrieval.locks import READERS, only_one, writer_lock
+from spacy_embed.retrieval.manifest import Manifest
+from spacy_embed.retrieval.origin import save_origin
+from spacy_embed.retrieval.spool import Spool, refuse_empty, spooled_bags
+from spacy_embed.retrieval.vector_sources import Tables, distilled_table, provenance, trained_tables, vocabulary_of
+from spacy_embed.types import Rows
 
-Source = Literal["tables", "train", "distill"]
-Fitted = dict[str, dict[str, BagEmbedding]]
-"""Embeddings by name and language: each language has its own idf, frequencies and common components."""
+Source = Literal["tables", "spacy", "train", "distill"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +34,7 @@ class IndexPlan:
 
     Attributes:
         source: Where vectors come from.
-        tables: A table for each language, for ``source="tables"``; "" serves the languages that have none.
+        tables: A table for each language, for ``tables`` and ``spacy``; "" serves the languages that have none.
         embedding: The embedding that is stored, and searched by default.
         dim: Dimensions of trained or distilled vectors.
         seed: Of training.
@@ -59,34 +49,31 @@ class IndexPlan:
     normalize: bool = False
 
 
-@dataclass(frozen=True)
-class IndexSummary:
-    """What indexing did."""
+SavePipelines = Callable[[Path, Sequence[str]], None]
+"""Called with a folder and languages, to keep their pipelines."""
 
-    documents: int
-    languages: dict[str, int]
-    tokens: int
-    covered: float
-    """Share of the looked-up tokens that have a vector."""
-    without_vector: int
-    """Documents with no known word."""
+
+def scratch_folder(out: Path) -> Path:
+    """Where an index is made; what is left there by a run that was killed, the next one goes on with."""
+    return out.with_name(f".{out.name}.indexing")
 
 
 def build_index(
-    batches: Iterable[pa.RecordBatch],
     out: Path,
     plan: IndexPlan,
-    save_pipelines: Callable[[Path, Sequence[str]], None],
+    spool_documents: Callable[[Path], Spool],
+    save_pipelines: SavePipelines,
     *,
     overwrite: bool = False,
-) -> IndexSummary:
-    """Make an index; the folder appears whole or not at all.
+) -> Manifest:
+    """Make an index; the folder appears whole or not at all, and one that is there is replaced in one step.
 
     Args:
-        batches: Batches of ``ENCODED``; with forms in running order when vectors are to be trained.
         out: The folder to write.
         plan: How.
-        save_pipelines: Called with a folder and the languages of the corpus, to keep their pipelines.
+        spool_documents: Called with a folder for the encoded corpus; with forms in running order when vectors are to be
+            trained.
+        save_pipelines: Keeps the pipelines of the corpus's languages.
         overwrite: Replace an index that is there.
 
     Raises:
@@ -94,37 +81,112 @@ def build_index(
     """
     require("lance", extra="search", purpose="index a corpus")
     named_embedding(plan.embedding)
-    with new_directory(out, overwrite=overwrite, marker=files.MARKER) as folder:
-        corpus = SpooledCorpus.spool(batches, folder / "spool.arrow")
-        tables = _tables(plan, corpus, out.with_name(f".{out.name}.distilling"))
-        rows = corpus_rows(corpus.forms, corpus.keys.ids, tables)
-        _refuse_no_coverage(rows, corpus)
-        fitted = _fit(corpus, rows, plan)
-        summary = _write_documents(corpus, rows, fitted[plan.embedding], folder)
-        _with_origin(rows.table, tables).save(folder / files.VECTORS)
-        _write_terms(corpus, folder)
-        states = {name: {lang: e.state() for lang, e in by_lang.items()} for name, by_lang in fitted.items()}
-        (folder / files.EMBEDDINGS_FILE).write_bytes(state_to_bytes(states))
-        (folder / files.PIPELINES).mkdir()
-        save_pipelines(folder / files.PIPELINES, sorted(corpus.forms))
-        corpus.close()
-        files.write_manifest(folder, _manifest(plan, tables, summary))
-    return summary
+    out = out.resolve()
+    check_free(out, overwrite=overwrite, marker=files.MARKER)
+    scratch = scratch_folder(out)
+    try:
+        scratch.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out.parent} cannot be written ({error.strerror}): choose another place.") from error
+    with only_one(scratch, f"Another process is making an index at {out}: wait for it, or choose another place."):
+        try:
+            spool = spool_documents(scratch / "spool")
+        except BaseException:
+            # nothing that the next run could go on with
+            if not any((scratch / "spool").glob("*.arrow")):
+                shutil.rmtree(scratch)
+            raise
+        refuse_empty(spool)
+        shutil.rmtree(scratch / "made", ignore_errors=True)
+        manifest = _make_generation(spool, plan, scratch, scratch / "made", save_pipelines)
+        _put_in_place(scratch / "made", manifest, out, overwrite=overwrite)
+        shutil.rmtree(scratch)
+    return manifest
 
 
-def _with_origin(table: WordTable, tables: Tables) -> WordTable:
-    """The rows with what is known of their tables, a distilled table's projection included."""
-    origins = {id(origin): origin for origin in tables.values()}
-    origin = next(iter(origins.values()))
-    if len(origins) > 1 or not isinstance(origin, WordTable):
-        return replace(table, metadata={"source": {"method": "rows of several tables"}})
-    return replace(table, metadata={"source": origin.metadata.get("source", {})}, extras=origin.extras)
+def _make_generation(
+    spool: Spool, plan: IndexPlan, scratch: Path, folder: Path, save_pipelines: SavePipelines
+) -> Manifest:
+    tables = _tables(plan, spool, scratch / "distilling")
+    words = vocabulary_of(spool.forms, tables)
+    _refuse_no_coverage(words, spool)
+    folder.mkdir()
+    manifest = Manifest(
+        index_id=uuid.uuid4().hex,
+        generation=new_generation(),
+        revision=0,
+        embedding=plan.embedding,
+        normalize=plan.normalize,
+        source=plan.source,
+        tables=provenance(tables),
+        dim=words.vectors.shape[1],
+        fitted_on=spool.documents,
+    )
+    save_origin(folder / files.ORIGIN, tables)
+    (folder / files.PIPELINES).mkdir()
+    save_pipelines(folder / files.PIPELINES, sorted(spool.languages))
+    (folder / READERS).touch()
+    with GenerationWriter(folder, manifest) as writer:
+        writer.add_words(words)
+        writer.add_terms(list(spool.terms.ids))
+        key_rows = np.full(len(spool.keys), -1, np.int32)
+        key_rows[[spool.keys.ids[key] for key in words.keys]] = words.rows
+        del words
+        table = GenerationReader(folder, writer.sync_vocabulary()).array("vectors")
+        fits = fit(lambda: _counted(spool, key_rows), table, len(spool.terms), normalize=plan.normalize)
+        fits.save(folder / files.FITS)
+        write_all(writer, _mapped(spool, key_rows), fits, table, spool.documents)
+        return writer.finish()
 
 
-def _tables(plan: IndexPlan, corpus: SpooledCorpus, scratch: Path) -> Tables:
-    forms = corpus.forms
+def write_all(
+    writer: GenerationWriter, batches: Iterable[MappedBatch], fits: Fits, table: Any, n_documents: int
+) -> None:
+    """Write documents with a progress bar."""
+    with progress_bar(total=n_documents, label="writing", unit="doc") as bar:
+
+        def counted() -> Iterator[MappedBatch]:
+            for batch in batches:
+                yield batch
+                bar.update(batch.documents.num_rows)
+
+        writer.add_documents(counted(), fits, table)
+
+
+def _counted(spool: Spool, key_rows: Rows) -> Iterator[CountedBatch]:
+    for documents, bags, terms in _mapped(spool, key_rows):
+        yield CountedBatch(documents.column("lang").to_pylist(), bags, terms)
+
+
+def _mapped(spool: Spool, key_rows: Rows) -> Iterator[MappedBatch]:
+    for batch in spool.batches():
+        yield MappedBatch(
+            batch.select(list(DOCUMENT_FIELDS)),
+            spooled_bags(batch).map_rows(key_rows),
+            list_bags(batch.column("terms"), batch.column("term_counts")),
+        )
+
+
+def _put_in_place(made: Path, manifest: Manifest, out: Path, *, overwrite: bool) -> None:
+    if (out / files.MARKER).is_file():
+        with writer_lock(out):
+            check_free(out, overwrite=overwrite, marker=files.MARKER)
+            commit_generation(made, replace(manifest, generation=new_generation(out)), out)
+        return
+    # a whole new folder, renamed into place
+    whole = made.with_name("whole")
+    shutil.rmtree(whole, ignore_errors=True)
+    whole.mkdir()
+    commit_generation(made, manifest, whole)
+    check_free(out, overwrite=overwrite, marker=files.MARKER)
+    whole.rename(out)
+    fsync(out.parent)
+
+
+def _tables(plan: IndexPlan, spool: Spool, scratch: Path) -> Tables:
+    forms = spool.forms
     if plan.source == "train":
-        return trained_tables(corpus.sequences, forms, dim=plan.dim, seed=plan.seed)
+        return trained_tables(spool.sequences, forms, dim=plan.dim, seed=plan.seed)
     if plan.source == "distill":
         return dict.fromkeys(forms, distilled_table(forms, scratch, dim=plan.dim))
     given: Mapping[str, Any] = plan.tables or {}
@@ -137,114 +199,11 @@ def _tables(plan: IndexPlan, corpus: SpooledCorpus, scratch: Path) -> Tables:
     return {lang: given.get(lang) or given[""] for lang in forms}
 
 
-def _refuse_no_coverage(rows: CorpusRows, corpus: SpooledCorpus) -> None:
-    if not len(rows.table.rows):
-        example = next(iter(corpus.keys.ids), None)
+def _refuse_no_coverage(words: NewWords, spool: Spool) -> None:
+    if not len(words.vectors):
+        example = next(iter(spool.keys.ids), None)
         raise InputError(
-            f"The vectors know none of the corpus's {len(corpus.keys)} words"
+            f"The vectors know none of the corpus's {len(spool.keys)} words"
             + (f" (such as {form_of(example)!r})" if example else "")
             + ": check their language, and that their keys fit the lookup forms (case, lemma, template)."
         )
-
-
-def _fit(corpus: SpooledCorpus, rows: CorpusRows, plan: IndexPlan) -> Fitted:
-    """Every embedding, fitted on each language's documents."""
-    fitted: Fitted = {name: {} for name in EMBEDDINGS}
-    parts: dict[str, list[Bags]] = {}
-    for batch in corpus.batches():
-        bags = corpus.bags(batch, rows.key_rows)
-        langs = np.array(batch.column("lang").to_pylist())
-        for lang in np.unique(langs):
-            parts.setdefault(str(lang), []).append(bags.take(np.flatnonzero(langs == lang)))
-    for lang, of_lang in sorted(parts.items()):
-        bags = Bags.concatenate(of_lang)
-        for name, embedding in EMBEDDINGS.items():
-            if len(bags.rows):
-                embedding = replace(embedding, normalize=plan.normalize)
-                fitted[name][lang] = embedding.fit(bags, rows.table.rows)
-    return fitted
-
-
-def embed(bags: Bags, langs: Sequence[str], by_lang: Mapping[str, BagEmbedding], table: Floats2d) -> Floats2d:
-    """Embeddings of bags of counts, each by its own language's fit; zero rows where a language was not fitted.
-
-    Args:
-        bags: ``n`` bags over the rows of the table.
-        langs: ``n`` language codes.
-        by_lang: Fitted embeddings.
-        table: float32[rows, dim].
-    """
-    out = np.zeros((len(bags), table.shape[1]), np.float32)
-    codes = np.array(langs)
-    for lang in np.unique(codes):
-        if str(lang) in by_lang:
-            mine = np.flatnonzero(codes == lang)
-            out[mine] = by_lang[str(lang)].transform(bags.take(mine), table)
-    return out
-
-
-def _write_documents(
-    corpus: SpooledCorpus, rows: CorpusRows, by_lang: Mapping[str, BagEmbedding], folder: Path
-) -> IndexSummary:
-    import lance
-
-    table = rows.table.rows
-    counts = {"documents": 0, "tokens": 0, "found": 0, "without_vector": 0}
-    languages: dict[str, int] = {}
-    names = [*SPOOLED_COLUMNS, "bag_rows", "bag_weights", "term_rows", "term_counts", "embedding"]
-
-    def with_embeddings() -> Iterator[pa.RecordBatch]:
-        for batch in corpus.batches():
-            bags = corpus.bags(batch, rows.key_rows)
-            langs = batch.column("lang").to_pylist()
-            embeddings = embed(bags, langs, by_lang, table)
-            counts["documents"] += len(bags)
-            counts["tokens"] += int(np.sum(batch.column("tokens").to_numpy()))
-            counts["found"] += int(bags.weights.sum(dtype=np.float64))
-            counts["without_vector"] += int((bags.sizes == 0).sum())
-            for lang in langs:
-                languages[lang] = languages.get(lang, 0) + 1
-            yield pa.record_batch(
-                [
-                    *(batch.column(name) for name in SPOOLED_COLUMNS),
-                    *list_columns(bags),
-                    *(batch.column(name) for name in ("terms", "term_counts")),
-                    pa.FixedSizeListArray.from_arrays(pa.array(embeddings.ravel()), table.shape[1]),
-                ],
-                names=names,
-            )
-
-    stream = with_embeddings()
-    first = next(stream)
-    reader = pa.RecordBatchReader.from_batches(first.schema, chain([first], stream))
-    lance.write_dataset(reader, str(folder / files.DOCUMENTS))
-    return IndexSummary(
-        counts["documents"],
-        dict(sorted(languages.items())),
-        counts["tokens"],
-        counts["found"] / counts["tokens"] if counts["tokens"] else 0.0,
-        counts["without_vector"],
-    )
-
-
-def _write_terms(corpus: SpooledCorpus, folder: Path) -> None:
-    terms = list(corpus.terms.ids)
-    save_keys(KeyIndex.build(terms, np.arange(len(terms), dtype=np.int32)), folder / files.TERMS)
-    bags = Bags.concatenate([list_bags(b.column("terms"), b.column("term_counts")) for b in corpus.batches()])
-    Bm25.build(bags, len(terms), id_ranks(corpus.column("id"))).save(folder / files.BM25_SCORES)
-
-
-def _manifest(plan: IndexPlan, tables: Tables, summary: IndexSummary) -> dict[str, Any]:
-    return {
-        "made_by": f"spacy-embed {__version__}",
-        "dataset_version": 1,
-        "embedding": plan.embedding,
-        "normalize": plan.normalize,
-        "source": plan.source,
-        "tables": provenance(tables),
-        "documents": summary.documents,
-        "languages": summary.languages,
-        "tokens": summary.tokens,
-        "covered": round(summary.covered, 4),
-        "without_vector": summary.without_vector,
-    }

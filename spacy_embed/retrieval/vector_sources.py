@@ -3,13 +3,14 @@
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from spacy_embed.errors import InputError
 from spacy_embed.retrieval.encoded import key_of
-from spacy_embed.types import Rows
+from spacy_embed.retrieval.generation import NewWords
+from spacy_embed.types import Ints1d, Rows
 from spacy_embed.vectors.distilled import BUILT_IN, built_in_encoder, distill
 from spacy_embed.vectors.table import VectorTable
 from spacy_embed.vectors.word_table import WordTable
@@ -19,15 +20,6 @@ Tables = Mapping[str, VectorTable]
 
 FormSequences = Callable[[str], Iterator[Sequence[str]]]
 """From a language to the lookup forms of each of its documents, in running order."""
-
-
-class CorpusRows(NamedTuple):
-    """The part of the tables that a corpus uses."""
-
-    table: WordTable
-    """Keys ``lang:form``; words that shared a row share one here."""
-    key_rows: Rows
-    """int32[keys], the row of each key of the corpus's vocabulary, -1 where no table has it."""
 
 
 def check_tables(tables: Tables) -> None:
@@ -41,30 +33,36 @@ def check_tables(tables: Tables) -> None:
         raise InputError(f"The languages' vectors must have the same number of dimensions, got {dims}.")
 
 
-def corpus_rows(forms: Mapping[str, Sequence[str]], key_ids: Mapping[str, int], tables: Tables) -> CorpusRows:
-    """Take the rows that a corpus uses out of its tables.
+def vocabulary_of(forms: Mapping[str, Sequence[str]], tables: Tables) -> NewWords:
+    """Take the rows that a corpus uses out of its tables; words that share a row share one here.
 
     Args:
         forms: The vocabulary of each language.
-        key_ids: The id of each ``lang:form``.
         tables: The table of each language.
     """
     check_tables(tables)
-    key_rows = np.full(len(key_ids), -1, np.int32)
-    parts, words, word_rows, start = [], [], [], 0
-    for table in {id(tables[language]): tables[language] for language in sorted(forms)}.values():
+    keys: list[str] = []
+    rows, vectors, origins, start = [], [], [], 0
+    distinct = {id(tables[language]): tables[language] for language in sorted(tables)}
+    for number, table in enumerate(distinct.values()):
         languages = [language for language in sorted(forms) if tables[language] is table]
-        keys = [key_of(language, form) for language in languages for form in forms[language]]
-        rows = np.concatenate([table.find(forms[language]) for language in languages])
-        used, local = np.unique(rows[rows >= 0], return_inverse=True)
-        found = np.flatnonzero(rows >= 0)
-        key_rows[[key_ids[keys[i]] for i in found]] = local + start
-        words += [keys[i] for i in found]
-        word_rows.append(local + start)
-        parts.append(np.asarray(table.rows[used], dtype=np.float32))
+        found = [table.find(forms[language]) for language in languages]
+        table_rows = np.concatenate([np.empty(0, np.int32), *found])
+        of_table = [key_of(language, form) for language in languages for form in forms[language]]
+        used, local = np.unique(table_rows[table_rows >= 0], return_inverse=True)
+        keys += [of_table[i] for i in np.flatnonzero(table_rows >= 0)]
+        rows.append(local + start)
+        vectors.append(np.asarray(table.rows[used], dtype=np.float32))
+        origins.append(origins_of(table, number, used))
         start += len(used)
-    table = WordTable.build(words, np.concatenate(parts), word_rows=np.concatenate(word_rows).astype(np.int32))
-    return CorpusRows(table, key_rows)
+    return NewWords(keys, np.concatenate(rows).astype(np.int32), np.concatenate(vectors), np.concatenate(origins))
+
+
+def origins_of(table: VectorTable, number: int, rows: Rows) -> Ints1d:
+    """int64[n], the table and row that each row comes from; -1 where no two words of the table share a row."""
+    if len(table) == len(table.rows):
+        return np.full(len(rows), -1, np.int64)
+    return (np.int64(number) << np.int64(40)) + rows.astype(np.int64)
 
 
 def trained_tables(

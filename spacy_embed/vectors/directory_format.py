@@ -52,7 +52,7 @@ def write_table(table: WordTable, path: Path, *, overwrite: bool = False) -> Non
     }
     with new_directory(path, overwrite=overwrite, marker=MARKER) as folder:
         np.save(folder / "rows.npy", table.rows, allow_pickle=False)
-        save_keys(table.keys, folder)
+        save_keys(_as_index(table), folder)
         for name, array in table.extras.items():
             np.save(folder / f"extra.{name}.npy", array, allow_pickle=False)
         (folder / MARKER).write_text(json.dumps(header, ensure_ascii=False, indent=1), encoding="utf-8")
@@ -79,6 +79,11 @@ def open_table(path: Path, expected_fingerprint: str | None = None) -> WordTable
         )
     extras = {name: _load(path, f"extra.{name}") for name in header.get("extras", [])}
     return WordTable(keys, rows, header, path.resolve(), extras)
+
+
+def _as_index(table: WordTable) -> KeyIndex:
+    keys = table.keys
+    return keys if isinstance(keys, KeyIndex) else KeyIndex.build(list(keys), keys.word_rows)
 
 
 def save_keys(keys: KeyIndex, folder: Path) -> None:

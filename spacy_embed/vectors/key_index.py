@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,29 @@ from numpy.typing import NDArray
 from spacy_embed.types import Ints1d, Rows
 
 Bytes1d = NDArray[np.uint8]
+
+
+class Keys(Protocol):
+    """Words, their positions and their rows, however they are kept."""
+
+    @property
+    def word_rows(self) -> Rows:
+        """int32[words], the row of each word, -1 where it has no usable vector."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[str]: ...
+
+    def word(self, position: int) -> str:
+        """The word at a position."""
+
+    def find(self, words: Sequence[str]) -> Rows:
+        """int32[n], the row of each word, -1 for a word without a usable vector."""
+
+
+def encode_words(words: Sequence[str]) -> list[bytes]:
+    """Words in UTF-8, lone surrogates let through."""
+    return [word.encode("utf-8", "surrogatepass") for word in words]
 
 
 def word_hashes(encoded: Sequence[bytes]) -> NDArray[np.uint64]:
@@ -41,7 +65,7 @@ class KeyIndex:
     @classmethod
     def build(cls, words: Sequence[str], word_rows: Rows) -> "KeyIndex":
         """Index distinct words."""
-        encoded = [word.encode("utf-8", "surrogatepass") for word in words]
+        encoded = encode_words(words)
         offsets = np.zeros(len(encoded) + 1, np.int64)
         np.cumsum([len(word) for word in encoded], out=offsets[1:])
         hashes = word_hashes(encoded)
@@ -61,13 +85,16 @@ class KeyIndex:
 
     def positions(self, words: Sequence[str]) -> Rows:
         """int32[n], the table position of each word, -1 for a word that is not there."""
-        encoded = [word.encode("utf-8", "surrogatepass") for word in words]
-        hashes = word_hashes(encoded)
+        encoded = encode_words(words)
+        return self.locate(encoded, word_hashes(encoded))
+
+    def locate(self, encoded: Sequence[bytes], hashes: NDArray[np.uint64]) -> Rows:
+        """``positions`` of UTF-8 words whose hashes are known; the last one of a word that stands there twice."""
         starts = np.searchsorted(self.hashes, hashes, side="left")
         stops = np.searchsorted(self.hashes, hashes, side="right")
         found = np.full(len(encoded), -1, np.int32)
-        for i in np.flatnonzero(stops > starts):
-            for candidate in self.order[starts[i] : stops[i]]:
+        for i in np.flatnonzero(stops > starts).tolist():
+            for candidate in self.order[starts[i] : stops[i]][::-1]:
                 if self._bytes(int(candidate)) == encoded[i]:
                     found[i] = candidate
                     break

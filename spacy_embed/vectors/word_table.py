@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spacy_embed.errors import InputError, UnknownWordError
 from spacy_embed.types import Floats1d, Floats2d, Rows
-from spacy_embed.vectors.key_index import KeyIndex
+from spacy_embed.vectors.key_index import KeyIndex, Keys
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class WordTable:
         extras: Further arrays that travel with it (a distilled table's projection).
     """
 
-    keys: KeyIndex
+    keys: Keys
     rows: Floats2d
     metadata: dict[str, Any] = field(default_factory=dict)
     path: Path | None = None
@@ -89,7 +89,7 @@ class WordTable:
         return int(self.rows.shape[1])
 
     @property
-    def words(self) -> KeyIndex:
+    def words(self) -> Keys:
         """The words in table order; iterate or ask ``words.word(i)``."""
         return self.keys
 
@@ -116,6 +116,16 @@ class WordTable:
         saved = self.metadata.get("fingerprint")
         if isinstance(saved, str):
             return saved
+        return self.computed_fingerprint()
+
+    def computed_fingerprint(self) -> str:
+        """The fingerprint of the words and floats as they are now.
+
+        Raises:
+            InputError: The table is part of an index, which keeps checksums of its own.
+        """
+        if not isinstance(self.keys, KeyIndex):
+            raise InputError("A table that grows has no fingerprint: ask for that of the table it was taken from.")
         return table_fingerprint(self.keys, self.rows)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> "WordTable":

@@ -157,29 +157,49 @@ def test_pipelines_must_name_their_language(cli, tmp_path):
     assert_refused(result, "LANG=PATH")
 
 
-def test_an_index_without_its_pipelines(cli, index):
-    shutil.rmtree(index / "pipelines" / "en")
+@pytest.fixture
+def generation(index):
+    (folder,) = (index / "generations").iterdir()
+    return folder
+
+
+def test_an_index_without_its_pipelines(cli, index, generation):
+    shutil.rmtree(generation / "pipelines" / "en")
     assert_refused(cli("search", index, "river"), "pipelines/en is missing")
 
 
-def test_damaged_documents(cli, index):
-    for file in (index / "documents.lance" / "data").iterdir():
+def test_damaged_documents(cli, index, generation):
+    for file in (generation / "documents.lance" / "data").iterdir():
         file.write_bytes(file.read_bytes()[:50])
     assert_refused(cli("search", index, "river"), "index")
 
 
-def test_damaged_index(cli, index):
-    file = index / "vectors" / "rows.npy"
-    file.write_bytes(file.read_bytes()[:-4])
-    assert_refused(cli("search", index, "river"), "rows.npy", "truncated")
+@pytest.mark.parametrize(
+    "name", ["vectors", "units.tfidf", "keys.offsets", "ids.text", "bags.rows", "langs", "keys.rows"]
+)
+def test_truncated_arrays(cli, index, generation, name):
+    file = generation / name
+    file.write_bytes(file.read_bytes()[:-1])
+    assert_refused(cli("info", index, "--verify"), name, "truncated")
+    if name in ("vectors", "units.tfidf", "keys.offsets", "bags.rows", "keys.rows"):
+        assert_refused(cli("search", index, "river"), name, "truncated")
 
 
-def test_changed_floats_are_found_by_verify(cli, index):
-    file = index / "vectors" / "rows.npy"
+@pytest.mark.parametrize("name", ["vectors", "units.tfidf", "terms.weights"])
+def test_changed_floats_are_found_by_verify(cli, index, generation, name):
+    file = generation / name
     data = bytearray(file.read_bytes())
     data[-1] ^= 1
     file.write_bytes(bytes(data))
-    assert_refused(cli("info", index, "--verify"), "changed since")
+    assert_refused(cli("info", index, "--verify"), name, "changed since")
+
+
+@pytest.mark.parametrize("name", ["units.tfidf", "ids.text", "bags.rows", "langs", "terms.weights"])
+def test_compact_mends_what_documents_can_be_made_of(cli, index, generation, name):
+    (generation / name).unlink()
+    assert cli("compact", index).code == 0
+    assert cli("info", index, "--verify").code == 0
+    assert json.loads(cli("search", index, "river", "--json").out)["hits"][0]["id"] == "a"
 
 
 @pytest.mark.parametrize(

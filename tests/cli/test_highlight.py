@@ -1,5 +1,5 @@
 from spacy_embed.cli.highlight import MarkedHit
-from spacy_embed.retrieval.index import Hit
+from spacy_embed.retrieval.snapshot import Hit
 
 
 def marked(title, text, *words):

@@ -25,7 +25,7 @@ def start(tables, tmp_path):
 
 def wait_until_writing(folder):
     deadline = time.monotonic() + 60
-    while not list(folder.glob(".out.*.tmp")):
+    while not (folder / ".out.indexing" / "spool" / "job.json").exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
@@ -44,7 +44,7 @@ def test_ctrl_c_ends_the_job(start, tmp_path, workers, seconds):
     assert job.returncode == 130
     assert error == "error: Interrupted: what was there before is as it was.\n"
     assert (tmp_path / "out" / "index.json").read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus.txt", "out", "small.txt"]
+    assert {path.name for path in tmp_path.iterdir()} <= {"corpus.txt", "out", "small.txt", ".out.indexing"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
@@ -57,3 +57,4 @@ def test_a_killed_job_leaves_the_old_index(start, tmp_path, cli):
     job.wait(20)
     assert cli("search", tmp_path / "out", "river", "--json").code == 0
     assert start("small.txt").wait(60) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"corpus.txt", "out", "small.txt"}

@@ -1,14 +1,21 @@
+import itertools
 import math
 
 import numpy as np
 import pytest
 
 from spacy_embed.bags import Bags
+from spacy_embed.bm25 import Bm25Weighting
+from spacy_embed.embedding import unit_rows
 from spacy_embed.errors import InputError
-from spacy_embed.retrieval.methods import Bm25, Cosine, check_method
-from spacy_embed.retrieval.ranking import id_ranks
+from spacy_embed.retrieval.methods import Bm25, Cosine, Eligible, check_method
+from spacy_embed.retrieval.postings import Postings
 
-RANKS = id_ranks(["a", "b", "c"])
+ALL = Eligible(np.empty(0, np.int64))
+
+
+def names(positions):
+    return [f"d{position}" for position in positions]
 
 
 def bm25_by_hand(documents, query, k1=1.2, b=0.75):
@@ -31,29 +38,45 @@ def bags(documents):
     return Bags.from_tokens(np.concatenate([np.array(d, np.int32) for d in documents]), offsets)
 
 
-def test_bm25_equals_the_formula(tmp_path):
+def bm25_over(documents, n_terms, splits=()):
+    counts = bags(documents)
+    weighted = Bm25Weighting().fit(counts, n_terms).transform(counts)
+    edges = [0, *splits, len(documents)]
+    ranges = [Postings.invert(weighted.slice(a, b), a) for a, b in itertools.pairwise(edges)]
+    return Bm25(ranges, weighted, names)
+
+
+@pytest.mark.parametrize("splits", [(), (1,), (1, 2)])
+def test_bm25_equals_the_formula(splits):
     documents = [[0, 0, 1], [1, 2, 2, 2, 3], [3]]
     query = [0, 1, 1]
-    built = Bm25.build(bags(documents), 4, RANKS)
-    built.save(tmp_path / "bm25")
-    for method in (built, Bm25.load(tmp_path / "bm25", RANKS)):
-        (hits,) = method.search(bags([query]), 3)
-        expected = bm25_by_hand(documents, query)
-        assert hits.positions.tolist() == [0, 1]
-        np.testing.assert_allclose(hits.scores, [expected[0], expected[1]], rtol=1e-5)
+    method = bm25_over(documents, 4, splits)
+    (hits,) = method.search(bags([query]), 3, ALL)
+    expected = bm25_by_hand(documents, query)
+    assert hits.positions.tolist() == [0, 1]
+    np.testing.assert_allclose(hits.scores, [expected[0], expected[1]], rtol=1e-5)
+    for position in (0, 1, 2):
+        parts = method.contributions(position, bags([query]), 0)
+        assert sum(parts.values()) == pytest.approx(expected[position], rel=1e-5)
+
+
+def test_bm25_equals_bm25s():
+    bm25s = pytest.importorskip("bm25s")
+    rng = np.random.default_rng(0)
+    documents = [rng.zipf(1.5, size=rng.integers(1, 40)).clip(max=99).tolist() for _ in range(300)]
+    scorer = bm25s.BM25(method="lucene", k1=1.2, b=0.75)
+    scorer.index((documents, {str(i): i for i in range(100)}), show_progress=False)
+    method = bm25_over(documents, 100, (100, 250))
+    for query in ([1, 2, 99], [5], [3, 3, 7]):
+        (hits,) = method.search(bags([query]), 300, ALL)
+        expected = scorer.get_scores_from_ids(query)
+        np.testing.assert_allclose(hits.scores, expected[hits.positions], rtol=1e-5)
+        assert set(hits.positions) == set(np.flatnonzero(expected > 0))
 
 
 def test_bm25_without_known_terms_has_no_hits():
-    (hits,) = Bm25.build(bags([[0], [1], [1]]), 2, RANKS).search(Bags.empty(1), 3)
+    (hits,) = bm25_over([[0], [1], [1]], 2).search(Bags.empty(1), 3, ALL)
     assert len(hits.positions) == 0
-
-
-def test_damaged_scores_are_refused(tmp_path):
-    Bm25.build(bags([[0], [1], [1]]), 2, RANKS).save(tmp_path / "bm25")
-    for file in (tmp_path / "bm25").iterdir():
-        file.write_bytes(file.read_bytes()[:5])
-    with pytest.raises(InputError, match="damaged"):
-        Bm25.load(tmp_path / "bm25", RANKS)
 
 
 def test_cosine_is_exact_and_leaves_empty_documents_out():
@@ -61,12 +84,31 @@ def test_cosine_is_exact_and_leaves_empty_documents_out():
     documents = rng.normal(size=(3, 8)).astype(np.float32)
     documents[1] = 0
     queries = np.vstack([rng.normal(size=8), np.zeros(8)]).astype(np.float32)
-    first, second = Cosine("mean", documents, RANKS).search(queries, 3)
+    eligible = Eligible(np.array([1]))
+    first, second = Cosine("mean", unit_rows(documents), names).search(queries, 3, eligible)
     cosines = documents @ queries[0] / np.maximum(np.linalg.norm(documents, axis=1), 1e-9) / np.linalg.norm(queries[0])
     expected = sorted((0, 2), key=lambda i: -cosines[i])
     assert first.positions.tolist() == expected
     np.testing.assert_allclose(first.scores, cosines[expected], rtol=1e-5)
     assert len(second.positions) == 0
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5, 0.02])
+def test_a_query_ranks_the_same_alone_in_a_batch_and_under_a_filter(share):
+    rng = np.random.default_rng(1)
+    units = unit_rows(rng.normal(size=(20_000, 50)).astype(np.float32))
+    units[5000:10_000] = units[:5000]
+    queries = rng.normal(size=(7, 50)).astype(np.float32)
+    kept = rng.random(len(units)) < share
+    method = Cosine("mean", units, names)
+    together = list(method.search(queries, 10, Eligible.of(kept)))
+    cosines = unit_rows(queries).astype(np.float64) @ units.T.astype(np.float64)
+    for i, hits in enumerate(together):
+        (alone,) = method.search(queries[i : i + 1], 10, Eligible.of(kept))
+        assert alone.positions.tolist() == hits.positions.tolist()
+        assert alone.scores.tolist() == hits.scores.tolist()
+        expected = sorted(np.flatnonzero(kept), key=lambda p: (-round(cosines[i, p], 12), f"d{p}"))[:10]
+        assert hits.positions.tolist() == expected
 
 
 def test_unknown_method_is_refused():

@@ -1,0 +1,61 @@
+"""What the commands that read a corpus share: documents encoded by workers, with progress, faults put aside."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spacy_embed.cli.console import note
+from spacy_embed.progress import advance, progress_bar
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from spacy_embed.pipeline.text_kernel import TextKernel
+    from spacy_embed.retrieval.corpus import Corpus
+    from spacy_embed.retrieval.text_lines import Report
+    from spacy_embed.retrieval.vector_sources import Tables
+
+
+@contextmanager
+def faults_reported(skip_bad: bool, rejects: Path | None, beside: Path) -> Iterator["Report"]:
+    """What becomes of faults: an error, or with ``--skip-bad`` a line of the rejects file.
+
+    Args:
+        skip_bad: Go on.
+        rejects: The file, if it was named.
+        beside: What it is called after if it was not.
+    """
+    from spacy_embed.retrieval.rejects import rejects_file
+    from spacy_embed.retrieval.text_lines import refuse
+
+    if not (skip_bad or rejects):
+        yield refuse
+        return
+    beside = beside.resolve()
+    with rejects_file(rejects or beside.with_name(f"{beside.name}.rejects.jsonl")) as report:
+        yield report
+    if report.count:
+        note(f"note: {report.count} documents or lines were passed over, see {report.path}.")
+
+
+def with_progress(batches: Iterator["pa.RecordBatch"], corpus: "Corpus") -> Iterator["pa.RecordBatch"]:
+    """Encoded batches, shown as they pass: documents, documents/s, and the time left where the corpus has a size."""
+    with progress_bar(label="encoding", unit="doc") as bar:
+        for batch in batches:
+            yield batch
+            advance(bar, batch.num_rows, corpus.fraction)
+
+
+def pipeline_tables(kernel: "TextKernel") -> "Tables":
+    """The vectors of the pipelines that were given, by language. Raises InputError when one has none."""
+    from spacy_embed.errors import InputError
+    from spacy_embed.pipeline.spacy_table import SpacyTable
+
+    if not kernel.pipelines:
+        raise InputError("--vectors spacy takes the vectors of your own pipeline: name it with --pipeline LANG=PATH.")
+    tables = {language: SpacyTable(kernel.pipeline(language).vocab) for language in kernel.pipelines}
+    empty = [language for language, table in tables.items() if not len(table)]
+    if empty:
+        raise InputError(f"The pipeline of {', '.join(empty)} has no vectors of its own: give --vectors a table.")
+    return tables

@@ -1,0 +1,78 @@
+"""Texts to lookup forms and terms, a batch at a time: each type is looked at once, tokens are arrays."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from spacy.language import Language
+
+from spacy_embed.bags import Bags
+from spacy_embed.pipeline.language_pipelines import lookup_forms_of
+from spacy_embed.pipeline.lookup_forms import LookupForms
+from spacy_embed.types import Ints1d, Rows
+
+
+class StringBags(NamedTuple):
+    """Documents as bags of strings."""
+
+    strings: list[str]
+    """Distinct; the bags' rows are their positions."""
+    bags: Bags
+    """In running order, each entry counting 1."""
+
+
+class EncodedTexts(NamedTuple):
+    """What a pipeline makes of texts."""
+
+    forms: StringBags
+    """Lookup forms; tokens that are left out are missing."""
+    terms: StringBags
+    """What BM25 indexes."""
+
+
+def encode_texts(nlp: Language, texts: Sequence[str]) -> EncodedTexts:
+    """Forms and terms of texts.
+
+    Args:
+        nlp: A pipeline with ``lookup_forms``; what comes after it is not run.
+        texts: The texts.
+    """
+    lookup = lookup_forms_of(nlp)
+    before = [component for _, component in nlp.pipeline].index(lookup)
+    # a tokenizer alone needs none of a pipeline's checks
+    docs = nlp.pipe(texts, disable=nlp.pipe_names[before:]) if before else map(nlp.tokenizer, texts)
+    types = [lookup.types(doc) for doc in docs]
+    offsets: Ints1d = np.cumsum([0, *map(len, types)], dtype=np.int64)
+    tokens = np.concatenate(types) if types else np.empty(0, np.uint64)
+    distinct, of_token = np.unique(tokens, axis=0 if tokens.ndim > 1 else None, return_inverse=True)
+    forms, form_of_type = _distinct(lookup.forms_of_types(distinct))
+    token_forms = form_of_type[of_token.reshape(-1)]
+    bags = Bags.build(token_forms, np.ones(len(token_forms)), offsets).keep(token_forms >= 0)
+    form_bags = StringBags(forms, bags)
+    return EncodedTexts(form_bags, _terms(lookup, form_bags, texts))
+
+
+def _terms(lookup: LookupForms, forms: StringBags, texts: Sequence[str]) -> StringBags:
+    analyzer = lookup.terms
+    strings, of_form = _distinct([analyzer.term(form) for form in forms.strings])
+    bags = Bags(of_form[forms.bags.rows], forms.bags.weights, forms.bags.offsets)
+    if analyzer.kind != "bigrams":
+        return StringBags(strings, bags)
+    pairs, pair_bags = analyzer.bigrams(texts)
+    known = {string: i for i, string in enumerate(strings)}
+    of_pair = np.array([known.setdefault(pair, len(known)) for pair in pairs], np.int32)
+    return StringBags(list(known), _joined(bags, Bags(of_pair[pair_bags.rows], pair_bags.weights, pair_bags.offsets)))
+
+
+def _distinct(strings: Sequence[str]) -> tuple[list[str], Rows]:
+    """The distinct strings that are not empty, and the place of each among them, -1 for an empty one."""
+    ids: dict[str, int] = {}
+    places = [ids.setdefault(string, len(ids)) if string else -1 for string in strings]
+    return list(ids), np.array(places, np.int32)
+
+
+def _joined(left: Bags, right: Bags) -> Bags:
+    """The entries of two lots of bags, document by document."""
+    order = np.argsort(np.concatenate([left.owners, right.owners]), kind="stable")
+    rows, weights = np.concatenate([left.rows, right.rows]), np.concatenate([left.weights, right.weights])
+    return Bags(rows[order], weights[order], left.offsets + right.offsets)

@@ -1,0 +1,286 @@
+"""Changing an index while it is searched: documents added, replaced, deleted, each commit whole or not at all."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from spacy_embed.atomic_files import fsync
+from spacy_embed.bags import Bags
+from spacy_embed.errors import InputError
+from spacy_embed.retrieval import manifest as files
+from spacy_embed.retrieval.corpus_formats import Document
+from spacy_embed.retrieval.encoded import json_text, list_bags
+from spacy_embed.retrieval.generation import DOCUMENT_FIELDS, GenerationReader, GenerationWriter, MappedBatch
+from spacy_embed.retrieval.index_build import SavePipelines
+from spacy_embed.retrieval.locks import writer_lock
+from spacy_embed.retrieval.manifest import Manifest, read_manifest
+from spacy_embed.retrieval.new_words import WordFinder
+from spacy_embed.retrieval.spool import report_faults
+from spacy_embed.retrieval.text_lines import Fault, Report, refuse
+from spacy_embed.retrieval.vector_sources import Tables
+from spacy_embed.types import Ints1d
+
+COMMIT_EVERY = 10_000
+_COMMIT_BYTES = 64_000_000
+_CHECKED_AT_ONCE = 512
+_CONTENT = ("lang", "title", "text", "metadata")
+
+
+class Commit(NamedTuple):
+    """What one commit did."""
+
+    added: int
+    replaced: int
+    unchanged: int
+    """Documents that were there already, word for word."""
+    revision: int
+
+
+class IndexWriter:
+    """Adds documents to an index, in commits; another process may do the same at the same time.
+
+    Args:
+        index: The index.
+        save_pipelines: Keeps the pipelines of languages that are new to it.
+        replacing: Documents whose id is taken replace the one that has it; else that is a fault.
+        report: What becomes of faults.
+        given: Vector tables that have no path of their own.
+        on_wait: Called when another process is writing.
+
+    Raises:
+        InputError: There is no index, or it cannot be read.
+    """
+
+    def __init__(
+        self,
+        index: Path,
+        save_pipelines: SavePipelines,
+        *,
+        replacing: bool = False,
+        report: Report = refuse,
+        given: Tables | None = None,
+        on_wait: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.index = index
+        self.save_pipelines = save_pipelines
+        self.replacing = replacing
+        self.report = report
+        self.on_wait = on_wait
+        self.unchanged = 0
+        manifest = read_manifest(index)
+        self.index_id = manifest.index_id
+        self.words = WordFinder(index, manifest, given)
+
+    def rest(self, documents: Iterable[Document]) -> Iterator[Document]:
+        """The documents that the index does not hold as they are: what an earlier run committed is passed over."""
+        stream = iter(documents)
+        while block := list(islice(stream, _CHECKED_AT_ONCE)):
+            manifest = read_manifest(self.index)
+            reader = GenerationReader(manifest.folder(self.index), manifest)
+            contents = [
+                (document.lang, document.title, document.text, json_text(document.metadata)) for document in block
+            ]
+            held = _held(reader, [document.id for document in block], contents)
+            same = [same for _, same in held]
+            self.unchanged += sum(same)
+            yield from (document for document, is_same in zip(block, same, strict=True) if not is_same)
+
+    def add(self, batches: Iterable[pa.RecordBatch], commit_every: int = COMMIT_EVERY) -> Iterator[Commit]:
+        """Commit encoded batches, some thousand documents at a time, and say so after each commit.
+
+        Args:
+            batches: Batches of ``ENCODED``.
+            commit_every: Documents a commit, at most about.
+
+        Raises:
+            InputError: A document could not be encoded or its id is taken, if ``report`` sees fit; the index was made
+                anew meanwhile, or lacks vectors for a language.
+        """
+        waiting: list[pa.RecordBatch] = []
+        for batch in batches:
+            report_faults(batch, self.report)
+            waiting.append(batch.filter(pa.array([not fault for fault in batch.column("fault").to_pylist()])))
+            if sum(b.num_rows for b in waiting) >= commit_every or sum(b.nbytes for b in waiting) >= _COMMIT_BYTES:
+                yield self._commit(waiting)
+                waiting = []
+        if waiting:
+            yield self._commit(waiting)
+
+    def _commit(self, batches: list[pa.RecordBatch]) -> Commit:
+        # slow for new words, so done before anybody has to wait
+        self.words.prepare(_strings(batches, "keys"))
+        with writer_lock(self.index, self.on_wait):
+            manifest = read_manifest(self.index)
+            if manifest.index_id != self.index_id:
+                raise InputError(f"{self.index} was made anew while documents were added: run the command again.")
+            folder = manifest.folder(self.index)
+            reader = GenerationReader(folder, manifest)
+            taken, gone, unchanged = self._sort_out(batches, reader)
+            if not len(gone) and not any(batch.num_rows for batch in taken):
+                return Commit(0, 0, unchanged, manifest.revision)
+            manifest = without_documents(manifest, reader, gone)
+            self._save_pipelines(manifest, taken)
+            with GenerationWriter(folder, manifest) as writer:
+                n_added = self._write(writer, taken)
+                manifest = writer.finish()
+            manifest.save(self.index)
+        return Commit(n_added - len(gone), len(gone), unchanged, manifest.revision)
+
+    def _sort_out(
+        self, batches: list[pa.RecordBatch], reader: GenerationReader
+    ) -> tuple[list[pa.RecordBatch], Ints1d, int]:
+        """The batches without what is not to be added, the positions that they replace, and how many are unchanged."""
+        taken, gone, unchanged = [], [], 0
+        for batch in batches:
+            contents = list(zip(*(batch.column(name).to_pylist() for name in _CONTENT), strict=True))
+            keep = []
+            for i, (position, is_same) in enumerate(_held(reader, batch.column("id").to_pylist(), contents)):
+                keep.append(position < 0 or (self.replacing and not is_same))
+                unchanged += is_same
+                if position >= 0 and keep[-1]:
+                    gone.append(position)
+                elif not keep[-1] and not is_same:
+                    self._report_taken(batch, i)
+            taken.append(batch.filter(pa.array(keep, pa.bool_())))
+        return taken, np.array(sorted(gone), np.int64), unchanged
+
+    def _report_taken(self, batch: pa.RecordBatch, i: int) -> None:
+        reason = (
+            f"the id {batch.column('id')[i].as_py()!r} is taken by another document of the index: replace it with "
+            "'spacy-embed update', or give this one another id."
+        )
+        self.report(Fault.at(batch.column("where")[i].as_py(), reason, batch.column("text")[i].as_py()))
+
+    def _save_pipelines(self, manifest: Manifest, batches: list[pa.RecordBatch]) -> None:
+        folder = manifest.folder(self.index) / files.PIPELINES
+        langs = sorted({lang for batch in batches for lang in batch.column("lang").to_pylist()})
+        missing = [lang for lang in langs if not (folder / lang / "config.cfg").is_file()]
+        if missing:
+            self.save_pipelines(folder, missing)
+            for file in folder.rglob("*"):
+                fsync(file)
+
+    def _write(self, writer: GenerationWriter, batches: list[pa.RecordBatch]) -> int:
+        reader = GenerationReader(writer.folder, writer.manifest)
+        keys = reader.keys("keys").missing(_strings(batches, "keys"))
+        writer.add_words(self.words.new_words(keys, reader))
+        writer.add_terms(reader.keys("term_names").missing(_strings(batches, "terms")))
+        reader = GenerationReader(writer.folder, writer.sync_vocabulary())
+        vocabulary, term_names = reader.keys("keys"), reader.keys("term_names")
+
+        def mapped() -> Iterator[MappedBatch]:
+            for batch in batches:
+                yield MappedBatch(
+                    batch.select(list(DOCUMENT_FIELDS)),
+                    _bags(batch, "keys", "key_counts", vocabulary.find),
+                    _bags(batch, "terms", "term_counts", term_names.positions),
+                )
+
+        return writer.add_documents(mapped(), reader.fits, reader.array("vectors"))
+
+
+class Deletion(NamedTuple):
+    """What a deletion did."""
+
+    deleted: int
+    missing: list[str]
+    """Ids that the index did not hold."""
+
+
+def delete(
+    index: Path, ids: Sequence[str], *, missing_ok: bool = False, on_wait: Callable[[], None] = lambda: None
+) -> Deletion:
+    """Delete documents in one commit.
+
+    Args:
+        index: The index.
+        ids: Their ids.
+        missing_ok: Pass over ids that it does not hold.
+        on_wait: Called when another process is writing.
+
+    Raises:
+        InputError: There is no index, or it does not hold an id; then nothing is deleted.
+    """
+    with writer_lock(index, on_wait):
+        manifest = read_manifest(index)
+        reader = GenerationReader(manifest.folder(index), manifest)
+        distinct = list(dict.fromkeys(ids))
+        positions = live_positions(reader, distinct)
+        missing = [id_ for id_, position in zip(distinct, positions.tolist(), strict=True) if position < 0]
+        if missing and not missing_ok:
+            raise InputError(
+                f"{index} holds no document {missing[0]!r}"
+                + (f" (nor {len(missing) - 1} more of the ids)" if len(missing) > 1 else "")
+                + ": nothing was deleted. Check the ids, or give --missing-ok."
+            )
+        gone = np.sort(positions[positions >= 0])
+        if len(gone):
+            replace(without_documents(manifest, reader, gone), revision=manifest.revision + 1).save(index)
+    return Deletion(len(gone), missing)
+
+
+def live_positions(reader: GenerationReader, ids: Sequence[str]) -> Ints1d:
+    """int64[n], the position of each document, -1 where the version does not hold it."""
+    positions = reader.keys("ids").positions(ids).astype(np.int64)
+    return np.where(np.isin(positions, reader.deleted), np.int64(-1), positions)
+
+
+def without_documents(manifest: Manifest, reader: GenerationReader, positions: Ints1d) -> Manifest:
+    """The version without the documents at some positions; their file is written, the manifest is not."""
+    if not len(positions):
+        return manifest
+    name = f"deleted.{manifest.revision + 1}.npy"
+    with (reader.folder / name).open("wb") as file:
+        np.save(file, np.union1d(reader.deleted, positions), allow_pickle=False)
+    fsync(reader.folder / name)
+    fsync(reader.folder)
+    languages = dict(manifest.languages)
+    for code in reader.array("langs")[positions].tolist():
+        languages[manifest.lang_codes[code]] -= 1
+    bags = reader.bags("bags").take(positions)
+    tokens = reader.dataset().take(positions.tolist(), columns=["tokens"]).column("tokens").to_numpy()
+    return replace(
+        manifest,
+        deleted=name,
+        languages={lang: n for lang, n in languages.items() if n},
+        tokens=manifest.tokens - int(tokens.sum()),
+        found=manifest.found - int(bags.weights.sum(dtype=np.float64)),
+        without_vector=manifest.without_vector - int((bags.sizes == 0).sum()),
+    )
+
+
+def _held(reader: GenerationReader, ids: Sequence[str], contents: Sequence[tuple[str, ...]]) -> list[tuple[int, bool]]:
+    """The position of each id, -1 for none, and whether the document there is the same; ``lang`` may be ""."""
+    positions = live_positions(reader, ids)
+    places = np.flatnonzero(positions >= 0)
+    held = [(int(position), False) for position in positions]
+    if len(places):
+        table = reader.dataset().take(positions[places].tolist(), columns=list(_CONTENT))
+        rows = zip(*(table.column(name).to_pylist() for name in _CONTENT), strict=True)
+        for place, (lang, *rest) in zip(places.tolist(), rows, strict=True):
+            given_lang, *given = contents[place]
+            held[place] = held[place][0], given_lang in ("", lang) and _equal(given, rest)
+    return held
+
+
+def _equal(given: Sequence[str], stored: Sequence[str]) -> bool:
+    if list(given) == list(stored):
+        return True
+    # the same metadata in another order
+    return list(given[:-1]) == list(stored[:-1]) and json.loads(given[-1]) == json.loads(stored[-1])
+
+
+def _strings(batches: Iterable[pa.RecordBatch], column: str) -> list[str]:
+    """The distinct strings in a list column."""
+    return list(dict.fromkeys(s for batch in batches for s in batch.column(column).flatten().dictionary.to_pylist()))
+
+
+def _bags(batch: pa.RecordBatch, column: str, counts: str, find: Callable[[Sequence[str]], Any]) -> Bags:
+    rows = find(batch.column(column).flatten().dictionary.to_pylist())
+    return list_bags(batch.column(column), batch.column(counts)).map_rows(rows)

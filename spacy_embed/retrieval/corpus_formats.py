@@ -1,0 +1,178 @@
+"""The formats that documents come in: JSONL, CSV, Parquet, text; one reader each, streaming."""
+
+import csv
+import json
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from spacy_embed.errors import InputError, require
+from spacy_embed.retrieval.text_lines import STANDARD_INPUT, Fault, ReadingPlace, Report, read_json_lines, read_lines
+
+TEXT_SUFFIXES = (".txt", ".txt.gz")
+_JSON_SUFFIXES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
+_CSV_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
+_ID_FIELDS = ("_id", "id")
+_LANGUAGE_FIELDS = ("lang", "language")
+_OWN_FIELDS = {*_ID_FIELDS, *_LANGUAGE_FIELDS, "title", "text", "metadata"}
+
+
+class Document(NamedTuple):
+    """One document as it was read."""
+
+    id: str
+    lang: str
+    """Language code, or "" when the corpus does not say."""
+    title: str
+    text: str
+    metadata: dict[str, Any]
+    where: str
+    """File and line, for messages."""
+
+    @property
+    def full_text(self) -> str:
+        """Title and text: what is indexed."""
+        return f"{self.title}\n{self.text}" if self.title else self.text
+
+
+def read_file(path: Path, report: Report, place: ReadingPlace) -> Iterator[Document]:
+    """The documents of one file, by its suffix. Raises InputError for a suffix that says nothing."""
+    if path.name.endswith(_JSON_SUFFIXES):
+        return _json_documents(path, report, place)
+    if path.name.endswith(_CSV_SUFFIXES):
+        return _csv_documents(path, report, place)
+    if path.suffix == ".parquet":
+        return _parquet_documents(path, report)
+    if path.name.endswith(TEXT_SUFFIXES):
+        return read_text_lines([path], path.parent, report, place)
+    raise InputError(f"{path} is no corpus that can be read: expected .jsonl, .csv, .tsv, .parquet or .txt (or .gz).")
+
+
+def read_pipe(path: Path, report: Report) -> Iterator[Document]:
+    """The documents of a pipe: JSONL if the first line begins with a brace, else a document a line."""
+    lines = read_lines(path, report)
+    name = "standard input" if path == STANDARD_INPUT else str(path)
+    is_json: bool | None = None
+    for number, line in lines:
+        if is_json is None:
+            is_json = line.lstrip().startswith("{")
+        if not is_json:
+            yield Document(str(number), "", "", line, {}, f"{name}, line {number}")
+            continue
+        try:
+            fields = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            report(Fault(name, number, f"not valid JSON ({error}). Correct or remove the line.", line))
+            continue
+        yield from document_of(fields, name, number, str(number), report, line)
+
+
+def document_of(
+    fields: Any, file: str, number: int, fallback_id: str, report: Report, content: str = ""
+) -> Iterator[Document]:
+    """The document that a row of fields describes; none when it is faulty and ``report`` lets that pass."""
+    reason = _fault(fields)
+    if reason:
+        report(Fault(file, number, reason, content or json.dumps(fields, default=str)))
+        return
+    identifier = next((fields[name] for name in _ID_FIELDS if fields.get(name) not in (None, "")), fallback_id)
+    lang = next((fields[name] for name in _LANGUAGE_FIELDS if fields.get(name)), "")
+    metadata = fields.get("metadata")
+    if not isinstance(metadata, dict):
+        metadata = {} if metadata is None else {"metadata": metadata}
+    metadata = {**{key: value for key, value in fields.items() if key not in _OWN_FIELDS}, **metadata}
+    where = f"{file}, line {number}" if number else file
+    yield Document(str(identifier), str(lang), fields.get("title") or "", fields["text"], metadata, where)
+
+
+def _fault(fields: Any) -> str:
+    if not isinstance(fields, dict):
+        return f"expected a JSON object with a 'text', got {type(fields).__name__}."
+    for name, value in (("text", fields.get("text")), ("title", fields.get("title") or "")):
+        if not isinstance(value, str):
+            found = f"it is {type(value).__name__}" if name in fields else f"the fields are {sorted(map(str, fields))}"
+            return f"expected '{name}' to be a string, but {found}."
+    try:
+        str(fields).encode()
+        f"{fields.get('title')}{fields['text']}".encode()
+    except UnicodeEncodeError as error:
+        return f"holds the lone surrogate {error.object[error.start]!r}, which is not valid Unicode."
+    return ""
+
+
+def _json_documents(path: Path, report: Report, place: ReadingPlace) -> Iterator[Document]:
+    for number, fields, _ in read_json_lines(path, report, place):
+        yield from document_of(fields, str(path), number, str(number), report)
+
+
+def _csv_documents(path: Path, report: Report, place: ReadingPlace) -> Iterator[Document]:
+    csv.field_size_limit(2**31 - 1)
+    delimiter = "\t" if ".tsv" in path.suffixes else ","
+    last = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal last
+        for number, line in read_lines(path, report, place, blank=True):
+            last = number
+            yield line + "\n"
+
+    # tab-separated files often hold bare quotes
+    rows = csv.reader(lines(), delimiter=delimiter, strict=delimiter == ",")
+    header: list[str] | None = None
+    number = 0
+    while True:
+        try:
+            values = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            report(Fault(str(path), last, f"malformed CSV ({error}).", ""))
+            continue
+        if header is None:
+            header = values
+            continue
+        if not values:
+            continue
+        number += 1
+        if len(values) > len(header):
+            report(Fault(str(path), last, "more fields than the header names.", delimiter.join(values)))
+            continue
+        fields = dict(zip(header, [*values, *[None] * (len(header) - len(values))], strict=True))
+        yield from document_of(fields, str(path), last, str(number), report)
+
+
+def _parquet_documents(path: Path, report: Report) -> Iterator[Document]:
+    parquet = require("pyarrow.parquet", extra="search", purpose="read Parquet")
+    number = 0
+    try:
+        for batch in parquet.ParquetFile(path).iter_batches(batch_size=1000):
+            for fields in batch.to_pylist():
+                number += 1
+                yield from document_of(fields, str(path), number, str(number), report)
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, NotImplementedError) as error:
+        report(Fault(str(path), 0, f"cannot be read as Parquet after row {number} ({error})."))
+
+
+def read_text_files(files: Iterable[Path], folder: Path, report: Report, place: ReadingPlace) -> Iterator[Document]:
+    """A document a file."""
+    for file in files:
+        try:
+            with place.open(file) as stream:
+                text = stream.read().decode("utf-8-sig").replace("\r\n", "\n")
+        except UnicodeDecodeError as error:
+            report(Fault(str(file), 0, f"not UTF-8 ({error.reason} at byte {error.start}). Convert the file."))
+        except (OSError, EOFError, zlib.error) as error:
+            report(Fault(str(file), 0, f"cannot be read ({error})."))
+        else:
+            yield Document(file.relative_to(folder).as_posix(), "", "", text, {}, str(file))
+
+
+def read_text_lines(files: Iterable[Path], folder: Path, report: Report, place: ReadingPlace) -> Iterator[Document]:
+    """A document a line."""
+    for file in files:
+        name = file.relative_to(folder).as_posix()
+        for number, line in read_lines(file, report, place):
+            yield Document(f"{name}:{number}", "", "", line, {}, f"{file}, line {number}")

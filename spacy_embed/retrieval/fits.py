@@ -1,0 +1,143 @@
+"""What an index learned of its corpus: every embedding, language by language, and BM25."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from spacy_embed.atomic_files import write_atomically
+from spacy_embed.bags import Bags
+from spacy_embed.bm25 import Bm25Weighting
+from spacy_embed.corpus_counts import CorpusCounts
+from spacy_embed.embedding import EMBEDDINGS, BagEmbedding, embedding_from_state
+from spacy_embed.errors import InputError
+from spacy_embed.state import state_from_bytes, state_to_bytes
+from spacy_embed.types import Floats2d
+
+ByLanguage = Mapping[str, BagEmbedding]
+
+
+class CountedBatch(NamedTuple):
+    """Some documents as bags of counts."""
+
+    langs: list[str]
+    """Their languages."""
+    bags: Bags
+    """Over the rows of the vector table."""
+    terms: Bags
+    """Over BM25's terms."""
+
+
+Batches = Callable[[], Iterator[CountedBatch]]
+"""Gives the whole corpus, batch by batch, as often as it is called."""
+
+
+@dataclass(frozen=True)
+class Fits:
+    """Fitted embeddings and BM25.
+
+    Attributes:
+        embeddings: By name, then language: each language has its own idf, frequencies and common components.
+        bm25: Over the terms of all languages.
+    """
+
+    embeddings: Mapping[str, ByLanguage]
+    bm25: Bm25Weighting
+
+    def widened(self, n_rows: int, n_terms: int) -> "Fits":
+        """For a vocabulary that has grown since."""
+        embeddings = {
+            name: {lang: fit.widened(n_rows) for lang, fit in by_lang.items()}
+            for name, by_lang in self.embeddings.items()
+        }
+        return Fits(embeddings, self.bm25.widened(n_terms))
+
+    def for_languages(self, name: str, langs: Sequence[str]) -> dict[str, BagEmbedding]:
+        """A fit for each language; one that the fitted corpus lacked borrows that of its main language."""
+        by_lang = self.embeddings[name]
+        if not by_lang:
+            return {}
+        main = next(iter(by_lang))
+        return {lang: by_lang.get(lang, by_lang[main]) for lang in set(langs)}
+
+    def save(self, file: Path) -> None:
+        """Write them in one step."""
+        embeddings = {
+            name: {"langs": list(by_lang), **{lang: fit.state() for lang, fit in by_lang.items()}}
+            for name, by_lang in self.embeddings.items()
+        }
+        write_atomically(file, state_to_bytes({"embeddings": embeddings, "bm25": self.bm25.state()}))
+
+    @classmethod
+    def load(cls, file: Path) -> "Fits":
+        """Read them. Raises InputError when the file is missing or damaged."""
+        try:
+            state = state_from_bytes(file.read_bytes(), where=str(file))
+            embeddings = {
+                name: {lang: embedding_from_state(states[lang]) for lang in states["langs"]}
+                for name, states in state["embeddings"].items()
+            }
+            return cls(embeddings, Bm25Weighting(**state["bm25"]))
+        except FileNotFoundError as error:
+            raise InputError(f"{file} is missing: index the corpus again.") from error
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{file} is damaged ({error}): index the corpus again.") from error
+
+
+def fit(batches: Batches, table: Floats2d, n_terms: int, *, normalize: bool) -> Fits:
+    """Fit everything in a few passes over the corpus, holding a batch at a time.
+
+    Args:
+        batches: The corpus.
+        table: float32[rows, dim].
+        n_terms: How many terms there are.
+        normalize: Use rows of length 1.
+    """
+    by_lang: dict[str, CorpusCounts] = {}
+    terms = CorpusCounts.zeros(n_terms)
+    for batch in batches():
+        terms.add(batch.terms)
+        for lang, mine in by_language(batch.langs).items():
+            by_lang.setdefault(lang, CorpusCounts.zeros(len(table))).add(batch.bags.take(mine))
+    # the main language first: others borrow its fit
+    langs = sorted(by_lang, key=lambda lang: (-by_lang[lang].n_documents, lang))
+
+    def of_language(lang: str) -> Iterator[Bags]:
+        for batch in batches():
+            mine = by_language(batch.langs).get(lang)
+            if mine is not None:
+                yield batch.bags.take(mine)
+
+    embeddings: dict[str, dict[str, BagEmbedding]] = {name: {} for name in EMBEDDINGS}
+    for lang in langs:
+        counts = by_lang[lang]
+        if not counts.row_totals.any():
+            continue
+        for name, embedding in EMBEDDINGS.items():
+            wanted = replace(embedding, normalize=normalize)
+            embeddings[name][lang] = wanted.fit_batches(lambda lang=lang: of_language(lang), table, counts)  # type: ignore[misc]
+    return Fits(embeddings, Bm25Weighting().fit_counts(terms))
+
+
+def by_language(langs: Sequence[str]) -> dict[str, np.ndarray]:
+    """Positions of the documents of each language, int64."""
+    codes = np.array(langs)
+    return {str(lang): np.flatnonzero(codes == lang) for lang in np.unique(codes)}
+
+
+def embed(bags: Bags, langs: Sequence[str], fits: ByLanguage, table: Floats2d) -> Floats2d:
+    """Embeddings of bags of counts, each by its own language's fit; zero rows where a language has none.
+
+    Args:
+        bags: ``n`` bags over the rows of the table.
+        langs: ``n`` language codes.
+        fits: Fitted embeddings.
+        table: float32[rows, dim].
+    """
+    out = np.zeros((len(bags), table.shape[1]), np.float32)
+    for lang, mine in by_language(langs).items():
+        if lang in fits:
+            out[mine] = fits[lang].transform(bags.take(mine), table)
+    return out

@@ -1,0 +1,41 @@
+"""The generations of an index: named in order, put in place whole, removed once nobody reads them."""
+
+import shutil
+import uuid
+from pathlib import Path
+
+from spacy_embed.atomic_files import fsync
+from spacy_embed.retrieval import manifest as files
+from spacy_embed.retrieval.locks import is_read
+from spacy_embed.retrieval.manifest import Manifest
+
+
+def new_generation(index: Path | None = None) -> str:
+    """A name that comes after those that an index holds."""
+    names = [folder.name.split("-")[0] for folder in (index / files.GENERATIONS).glob("*-*")] if index else []
+    newest = max((int(name) for name in names if name.isdigit()), default=0)
+    return f"{newest + 1:06d}-{uuid.uuid4().hex[:8]}"
+
+
+def commit_generation(made: Path, manifest: Manifest, index: Path) -> None:
+    """Move a generation into an index and make it the one that counts; call with the writer's lock held.
+
+    Args:
+        made: The folder, on the same file system.
+        manifest: The version that it holds.
+        index: The index.
+    """
+    for file in made.rglob("*"):
+        fsync(file)
+    (index / files.GENERATIONS).mkdir(exist_ok=True)
+    made.rename(manifest.folder(index))
+    fsync(index / files.GENERATIONS)
+    manifest.save(index)
+    remove_old_generations(index, manifest)
+
+
+def remove_old_generations(index: Path, manifest: Manifest) -> None:
+    """Remove all generations but the manifest's; those that are being read stay until the next time."""
+    for folder in (index / files.GENERATIONS).iterdir():
+        if folder.name != manifest.generation and not is_read(folder):
+            shutil.rmtree(folder, ignore_errors=True)

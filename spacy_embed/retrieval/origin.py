@@ -1,0 +1,145 @@
+"""Where an index's vectors came from: a distilled table's projection, and the tables themselves for further words."""
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spacy_embed.errors import InputError
+from spacy_embed.retrieval.encoded import SEPARATOR, form_of
+from spacy_embed.retrieval.vector_sources import Tables, origins_of
+from spacy_embed.types import Floats1d, Ints1d
+from spacy_embed.vectors import load_vectors
+from spacy_embed.vectors.table import VectorTable
+from spacy_embed.vectors.word_table import WordTable
+
+_FILE = "origin.json"
+
+
+class Origin(NamedTuple):
+    """What is known of the tables that an index was made of."""
+
+    metadata: dict[str, Any]
+    """``source``: how they were made."""
+    extras: dict[str, NDArray[Any]]
+    """A distilled table's projection."""
+
+
+def save_origin(folder: Path, tables: Tables) -> None:
+    """Write what is known of the tables."""
+    folder.mkdir()
+    distinct = list({id(table): table for table in tables.values()}.values())
+    origin = Origin({"source": {"method": "rows of several tables"}}, {})
+    if len(distinct) == 1:
+        table = distinct[0]
+        source = getattr(table, "metadata", {}).get("source", {})
+        origin = Origin({"source": source}, dict(getattr(table, "extras", {})))
+    for name, array in origin.extras.items():
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    header = {**origin.metadata, "extras": sorted(origin.extras)}
+    (folder / _FILE).write_text(json.dumps(header, ensure_ascii=False), encoding="utf-8")
+
+
+def open_origin(folder: Path) -> Origin:
+    """Read it back. Raises InputError when it is missing or damaged."""
+    try:
+        header = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+        extras = {name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in header.pop("extras")}
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise InputError(f"{folder} is missing or damaged ({error}): index the corpus again.") from error
+    return Origin(header, extras)
+
+
+class FoundVector(NamedTuple):
+    """A word's vector in one of the tables."""
+
+    vector: Floats1d
+    table: VectorTable
+    number: int
+    """Of the table, in the manifest's list."""
+    row: int
+
+
+class SourceTables:
+    """The tables that an index was made of, opened when a word is looked up that the index does not hold.
+
+    Args:
+        sources: The manifest's list of tables.
+        kept: A folder for tables made of vector files, which take long to read; not written to if it cannot be.
+        given: Tables that have no path of their own, by language.
+    """
+
+    def __init__(self, sources: Sequence[dict[str, Any]], kept: Path, given: Tables | None = None) -> None:
+        self.sources = sources
+        self.kept = kept
+        self.given = given or {}
+        self._opened: dict[int, VectorTable | None] = {}
+
+    def find(self, keys: Sequence[str]) -> list[FoundVector | None]:
+        """The vector of each ``lang:form``, None where no table that is there unchanged has it."""
+        found: list[FoundVector | None] = [None] * len(keys)
+        for number, source in enumerate(self.sources):
+            mine = [i for i, key in enumerate(keys) if self._serves(source, key.partition(SEPARATOR)[0])]
+            table = self.table(number) if mine else None
+            if table is not None:
+                rows = table.find([form_of(keys[i]) for i in mine])
+                for i, row in zip(mine, rows.tolist(), strict=True):
+                    if row >= 0:
+                        found[i] = FoundVector(table.rows[row], table, number, row)
+        return found
+
+    def serves(self, lang: str) -> bool:
+        """Whether a table has words of a language."""
+        return any(self._serves(source, lang) for source in self.sources)
+
+    def _serves(self, source: dict[str, Any], lang: str) -> bool:
+        # a table of several languages serves any; one of a single language only when it is alone
+        return lang in source["languages"] or len(self.sources) == 1
+
+    def table(self, number: int) -> VectorTable | None:
+        """A table, if it is there and unchanged."""
+        if number not in self._opened:
+            self._opened[number] = self._open(self.sources[number])
+        return self._opened[number]
+
+    def _open(self, source: dict[str, Any]) -> VectorTable | None:
+        for lang in source["languages"]:
+            table = self.given.get(lang)
+            if table is not None and table.fingerprint == source["fingerprint"]:
+                return table
+        kept = self.kept / source["fingerprint"]
+        places = [place for place in (kept, Path(source["path"] or kept)) if place.exists()]
+        for place in places[:1]:
+            with suppress(InputError):
+                opened = load_vectors(place)
+                if opened.fingerprint == source["fingerprint"]:
+                    return _kept_as_table(opened, kept)
+        return None
+
+    def unusable(self, lang: str) -> str:
+        """The table of a language that is gone or has changed, as a message names it; "" if all are well."""
+        for number, source in enumerate(self.sources):
+            if self._serves(source, lang) and source["path"] and self.table(number) is None:
+                state = "has changed since" if Path(source["path"]).exists() else "is gone"
+                return f"{source['path']} {state} (expected fingerprint {source['fingerprint']})"
+        return ""
+
+
+def _kept_as_table(table: WordTable, folder: Path) -> WordTable:
+    if table.path is not None:
+        return table
+    try:
+        return table.save(folder)
+    except (InputError, OSError):
+        return table
+
+
+def row_origins(found: Sequence[FoundVector]) -> Ints1d:
+    """int64[n], see ``origins_of``."""
+    return np.array(
+        [int(origins_of(f.table, f.number, np.array([f.row], np.int32))[0]) for f in found], np.int64
+    ).reshape(len(found))

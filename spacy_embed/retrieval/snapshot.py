@@ -1,0 +1,292 @@
+"""An index as it was when it was opened: its arrays mapped, its methods, its answers, whatever is written meanwhile."""
+
+import json
+import threading
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spacy_embed.bags import Bags
+from spacy_embed.errors import InputError, require
+from spacy_embed.retrieval import manifest as files
+from spacy_embed.retrieval.ann import ApproximateCosine, Graph, graph_of
+from spacy_embed.retrieval.derived import cache_folder, document_fields, unit_embeddings
+from spacy_embed.retrieval.filters import DocumentFields
+from spacy_embed.retrieval.fits import Fits, embed
+from spacy_embed.retrieval.generation import GenerationReader
+from spacy_embed.retrieval.growing_keys import GrowingKeys
+from spacy_embed.retrieval.locks import reader_lock
+from spacy_embed.retrieval.manifest import Manifest, read_manifest
+from spacy_embed.retrieval.methods import BM25, Bm25, Cosine, Eligible, Method, check_method
+from spacy_embed.retrieval.origin import SourceTables, open_origin
+from spacy_embed.retrieval.queries import Queries
+from spacy_embed.retrieval.query_rows import QueryWords
+from spacy_embed.retrieval.ranking import Hits
+from spacy_embed.types import Floats2d, Ints1d
+from spacy_embed.vectors.word_table import WordTable
+
+_ATTEMPTS = 20
+
+
+class Hit(NamedTuple):
+    """One answer."""
+
+    rank: int
+    """From 1."""
+    id: str
+    score: float
+    """Higher is closer: cosine in [-1, 1], or BM25's sum."""
+    lang: str
+    title: str
+    text: str
+    metadata: dict[str, Any]
+
+
+class Snapshot:
+    """One version of an index, opened for reading; safe to search from several threads.
+
+    Its arrays are mapped when they are first needed, once.
+
+    Args:
+        path: The index.
+
+    Raises:
+        InputError: It is missing, damaged, or of another version of the format.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        require("lance", extra="search", purpose="open an index")
+        self.path = Path(path)
+        self.manifest, self.reader, self._lock_of_readers = _open(self.path)
+        self.dataset = self.reader.dataset()
+        if self.dataset.count_rows() != self.manifest.positions:
+            raise InputError(
+                f"{self.path} holds {self.dataset.count_rows()} documents, expected {self.manifest.positions}: "
+                "index the corpus again."
+            )
+        origin = open_origin(self.reader.folder / files.ORIGIN)
+        keys = self.reader.keys("keys")
+        self.table = WordTable(keys, self.reader.array("vectors"), origin.metadata, None, origin.extras)
+        self._methods: dict[str, Any] = {}
+        self._graphs: dict[str, Graph] = {}
+        self._filtered: dict[str, Eligible] = {}
+        self._building = threading.RLock()
+
+    def __len__(self) -> int:
+        return self.manifest.documents
+
+    @property
+    def languages(self) -> list[str]:
+        """Languages of its documents, the most frequent first."""
+        counts = self.manifest.languages
+        return sorted(counts, key=lambda lang: (-counts[lang], lang))
+
+    @property
+    def pipelines(self) -> dict[str, Path]:
+        """Saved pipelines by language."""
+        folders = {lang: self.reader.folder / files.PIPELINES / lang for lang in self.manifest.languages}
+        missing = [str(folder) for folder in folders.values() if not (folder / "config.cfg").is_file()]
+        if missing:
+            raise InputError(f"{missing[0]} is missing: the index is incomplete, index the corpus again.")
+        return folders
+
+    @cached_property
+    def id_keys(self) -> GrowingKeys:
+        """Document ids by position, deleted ones included."""
+        return self.reader.keys("ids")
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of the documents, in order."""
+        ids = self.id_keys.all()
+        deleted = set(self.reader.deleted.tolist())
+        return [id_ for i, id_ in enumerate(ids) if i not in deleted] if deleted else ids
+
+    def langs(self, start: int = 0, stop: int | None = None) -> list[str]:
+        """Languages by position."""
+        codes = self.reader.array("langs")[start:stop]
+        return [self.manifest.lang_codes[code] for code in codes.tolist()]
+
+    @cached_property
+    def bags(self) -> Bags:
+        """Bags of counts over ``table``'s rows, by position."""
+        return self.reader.bags("bags")
+
+    @property
+    def fits(self) -> Fits:
+        """What was learned of the corpus."""
+        return self.reader.fits
+
+    @cached_property
+    def term_names(self) -> GrowingKeys:
+        """BM25's terms."""
+        return self.reader.keys("term_names")
+
+    @cached_property
+    def _query_words(self) -> QueryWords:
+        sources = SourceTables(self.manifest.tables, self.path / files.FULL_TABLES)
+        return QueryWords(self.table, self.reader.array("vectors.norms"), sources)
+
+    def document_embeddings(self, name: str) -> Floats2d:
+        """float32[positions, dim], computed from the bags."""
+        langs = self.langs()
+        return embed(self.bags, langs, self.fits.for_languages(name, langs), self.table.rows)
+
+    def _units(self, name: str) -> Floats2d:
+        if name == self.manifest.embedding:
+            return self.reader.array(f"units.{name}")
+        return unit_embeddings(self.reader, name, self.langs)
+
+    def _is_known(self, name: str, method: Any) -> NDArray[np.bool_]:
+        """bool[positions], whether a method can score a document at all."""
+        known = np.ones(self.manifest.positions, bool)
+        known[self.reader.deleted] = False
+        if name == self.manifest.embedding:
+            known &= self.reader.array(f"norms.{name}") > 0
+        elif name != BM25:
+            known &= np.any(method.units, axis=1)
+        return known
+
+    def method(self, name: str) -> Method:
+        """The ranking method of that name, built once. Raises InputError when there is none."""
+        method: Method = self._method(name)[0]
+        return method
+
+    def _method(self, name: str) -> tuple[Any, NDArray[np.bool_], Eligible]:
+        with self._building:
+            if check_method(name) not in self._methods:
+                if name == BM25:
+                    method: Any = Bm25(self.reader.postings, self.reader.bags("terms"), self._ids_at)
+                else:
+                    method = Cosine(name, self._units(name), self._ids_at)
+                known = self._is_known(name, method)
+                self._methods[name] = method, known, Eligible(np.flatnonzero(~known))
+            built: tuple[Any, NDArray[np.bool_], Eligible] = self._methods[name]
+            return built
+
+    def _ids_at(self, positions: Ints1d) -> Sequence[str]:
+        return self.id_keys.words(positions)
+
+    @cached_property
+    def fields(self) -> DocumentFields:
+        """The documents' fields, for conditions."""
+        return document_fields(self.reader)
+
+    def _eligible(self, name: str, where: str | None) -> Eligible:
+        _, known, everywhere = self._method(name)
+        if where is None:
+            return everywhere
+        with self._building:
+            key = f"{name} {where}"
+            if key not in self._filtered:
+                mask = np.zeros(len(known), bool)
+                positions = self.fields.positions(where)
+                mask[positions[positions < len(known)]] = True
+                self._filtered[key] = Eligible.of(mask & known)
+            return self._filtered[key]
+
+    def matching(self, where: str) -> list[str]:
+        """Ids of the documents that a condition holds for. Raises InputError for a faulty one."""
+        with self._building:
+            positions = self.fields.positions(where)
+        return self.id_keys.words(np.setdiff1d(positions, self.reader.deleted))
+
+    def queries(self, encoded: Iterable[pa.RecordBatch]) -> Queries:
+        """Find the words of encoded queries (batches of ``ENCODED``) in this index."""
+        return Queries.find(list(encoded), self.term_names, self._query_words)
+
+    def embed_queries(self, queries: Queries, name: str) -> Floats2d:
+        """float32[queries, dim], see ``Queries.embeddings``."""
+        with self._building:
+            return queries.embeddings(name, self.fits)
+
+    def graph(self, name: str) -> Graph:
+        """The graph for approximate search by an embedding, made when it is first needed, kept where it can be.
+
+        Raises:
+            InputError: The method is no embedding.
+            MissingExtraError: usearch is not installed.
+        """
+        with self._building:
+            if name not in self._graphs:
+                method, _, eligible = self._method(name)
+                if not isinstance(method, Cosine):
+                    raise InputError(f"Only embeddings are searched approximately, not {name!r}.")
+                folder = cache_folder(self.reader)
+                file = folder / f"graph.{name}.{self.manifest.positions}.usearch" if folder else None
+                self._graphs[name] = graph_of(method.units, eligible, file)
+            return self._graphs[name]
+
+    def rank(
+        self, queries: Queries, method: str, k: int, where: str | None = None, *, approximate: bool = False
+    ) -> list[Hits]:
+        """Positions and scores of the best ``k`` documents of each query.
+
+        Args:
+            queries: The queries.
+            method: How to rank.
+            k: Hits a query.
+            where: A condition in SQL over the documents' fields.
+            approximate: Search the graph of an embedding instead of all documents.
+
+        Raises:
+            InputError: Unknown method, a faulty condition, or approximate search with a condition or by BM25.
+        """
+        if approximate:
+            if where is not None:
+                raise InputError("Approximate search takes no condition: leave out one of the two.")
+            exact, _, eligible = self._method(method)
+            by_graph = ApproximateCosine(exact, self.graph(method).index)
+            return list(by_graph.search(self.embed_queries(queries, method), k, eligible))
+        ranker = self._method(method)[0]
+        prepared = queries.terms if method == BM25 else self.embed_queries(queries, method)
+        return list(ranker.search(prepared, k, self._eligible(method, where)))
+
+    def hits(self, ranked: Hits) -> list[Hit]:
+        """The documents behind positions."""
+        return self.hits_of_all([ranked])[0]
+
+    def hits_of_all(self, ranked: Sequence[Hits]) -> list[list[Hit]]:
+        """The documents behind the positions of several queries, read at once."""
+        positions = np.unique(np.concatenate([np.empty(0, np.int64), *(hits.positions for hits in ranked)]))
+        if not len(positions):
+            return [[] for _ in ranked]
+        columns = ["id", "lang", "title", "text", "metadata"]
+        try:
+            rows = self.dataset.take(positions.tolist(), columns=columns).to_pylist()
+        except (pa.ArrowException, OSError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(
+                f"{self.path}: its documents cannot be read ({reason}): index the corpus again."
+            ) from error
+        row_of = dict(zip(positions.tolist(), rows, strict=True))
+        return [
+            [
+                _hit(rank, row_of[position], score)
+                for rank, (position, score) in enumerate(
+                    zip(hits.positions.tolist(), hits.scores.tolist(), strict=True), start=1
+                )
+            ]
+            for hits in ranked
+        ]
+
+
+def _hit(rank: int, row: dict[str, Any], score: float) -> Hit:
+    return Hit(rank, row["id"], score, row["lang"], row["title"], row["text"], json.loads(row["metadata"]))
+
+
+def _open(path: Path) -> tuple[Manifest, GenerationReader, Any]:
+    """The version that the manifest names now; its generation stays while the last value lives."""
+    for _ in range(_ATTEMPTS):
+        manifest = read_manifest(path)
+        folder = manifest.folder(path)
+        lock = reader_lock(folder)
+        # a writer may have replaced and removed the generation between the two
+        if folder.is_dir():
+            return manifest, GenerationReader(folder, manifest), lock
+    raise InputError(f"{manifest.folder(path)} is missing: index the corpus again.")
