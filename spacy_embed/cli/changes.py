@@ -98,7 +98,7 @@ def _add(
             on_wait=_say_waiting,
         )
         documents = Corpus(path, lines=lines, report=report)
-        encoded = encode_batches(kernel, text_batches(writer.rest(documents), size=min(512, commit_every)), workers)
+        encoded = encode_batches(kernel, text_batches(writer.rest(documents), size=min(2048, commit_every)), workers)
         totals = {"added": 0, "replaced": 0}
         for commit in writer.add(with_progress(encoded, documents), commit_every):
             totals["added"] += commit.added

@@ -54,7 +54,9 @@ def encode_texts(nlp: Language, texts: Sequence[str]) -> EncodedTexts:
 
 def _terms(lookup: LookupForms, forms: StringBags, texts: Sequence[str]) -> StringBags:
     analyzer = lookup.terms
-    strings, of_form = _distinct([analyzer.term(form) for form in forms.strings])
+    if analyzer.kind == "form":
+        return forms
+    strings, of_form = _distinct(list(map(analyzer.term, forms.strings)))
     bags = Bags(of_form[forms.bags.rows], forms.bags.weights, forms.bags.offsets)
     if analyzer.kind != "bigrams":
         return StringBags(strings, bags)

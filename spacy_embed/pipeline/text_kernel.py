@@ -84,16 +84,12 @@ class TextKernel:
             InputError: A document names an unknown language, or is too long for its pipeline; not if ``keep_going``.
         """
         texts = _full_texts(batch)
-        places = [
-            f"{where}: document {identifier!r}" if where else f"document {identifier!r}"
-            for where, identifier in zip(batch.column("where").to_pylist(), batch.column("id").to_pylist(), strict=True)
-        ]
         faults = [""] * len(texts)
-        languages = self._languages(batch.column("lang").to_pylist(), texts, places, faults)
+        languages = self._languages(batch, texts, faults)
         keys, terms, order = [], [], []
         for language in sorted(set(languages)):
             mine = [i for i, of_text in enumerate(languages) if of_text == language and not faults[i]]
-            for good, (forms, of_terms) in self._encoded(language, texts, mine, places, faults) if mine else ():
+            for good, (forms, of_terms) in self._encoded(language, texts, mine, batch, faults) if mine else ():
                 order += good
                 keys.append(StringBags([key_of(language, form) for form in forms.strings], forms.bags))
                 terms.append(of_terms)
@@ -112,19 +108,19 @@ class TextKernel:
             [c.cast(f.type) for c, f in zip(columns, ENCODED, strict=True)], schema=ENCODED
         )
 
-    def _languages(self, given: list[str], texts: list[str], places: list[str], faults: list[str]) -> list[str]:
+    def _languages(self, batch: pa.RecordBatch, texts: list[str], faults: list[str]) -> list[str]:
         if self.language != AUTO:
             return [self.language] * len(texts)
         languages = []
-        for i, (language, text) in enumerate(zip(given, texts, strict=True)):
+        for i, (language, text) in enumerate(zip(batch.column("lang").to_pylist(), texts, strict=True)):
             if language:
-                with self._noting(faults, i, places):
+                with self._noting(faults, i, batch):
                     check_language(language, self.pipelines)
             languages.append(language or detect_language(text, self.candidates))
         return languages
 
     @contextmanager
-    def _noting(self, faults: list[str], i: int, places: list[str]) -> Iterator[None]:
+    def _noting(self, faults: list[str], i: int, batch: pa.RecordBatch) -> Iterator[None]:
         """Raise what goes wrong with a document, saying which one it is, or note it and go on."""
         try:
             yield
@@ -133,17 +129,17 @@ class TextKernel:
         except Exception as error:
             if not self.keep_going:
                 if isinstance(error, InputError):
-                    raise InputError(f"{places[i]}: {error}") from error
+                    raise InputError(f"{_place(batch, i)}: {error}") from error
                 raise
             faults[i] = f"{error}" if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
 
     def _encoded(
-        self, language: str, texts: list[str], mine: list[int], places: list[str], faults: list[str]
+        self, language: str, texts: list[str], mine: list[int], batch: pa.RecordBatch, faults: list[str]
     ) -> Iterator[tuple[list[int], EncodedTexts]]:
         """The documents of a language, encoded together, or one by one to find those that cannot be."""
         nlp = self.pipeline(language)
         for i in mine:
-            with self._noting(faults, i, places):
+            with self._noting(faults, i, batch):
                 _check_length(texts[i], nlp.max_length, language)
         good = [i for i in mine if not faults[i]]
         try:
@@ -152,11 +148,16 @@ class TextKernel:
             if not self.keep_going:
                 raise
             for i in good:
-                with self._noting(faults, i, places):
+                with self._noting(faults, i, batch):
                     yield [i], encode_texts(nlp, [texts[i]])
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_loaded": {}}
+
+
+def _place(batch: pa.RecordBatch, i: int) -> str:
+    where = batch.column("where")[i].as_py()
+    return f"{where}: " * bool(where) + f"document {batch.column('id')[i].as_py()!r}"
 
 
 def _check_length(text: str, longest: int, language: str) -> None:
@@ -173,13 +174,14 @@ def _full_texts(batch: pa.RecordBatch) -> list[str]:
 
 
 def _joined(parts: list[StringBags]) -> StringBags:
-    """All documents over the strings of all parts."""
+    """All documents over the strings of all parts, and an empty one at the end for those that were left out."""
+    if len(parts) == 1:
+        return StringBags(parts[0].strings, Bags.concatenate([parts[0].bags, Bags.empty(1)]))
     ids: dict[str, int] = {}
     bags = [Bags.empty()]
     for strings, of_part in parts:
         of_string = np.array([ids.setdefault(string, len(ids)) for string in strings], np.int32)
         bags.append(Bags(of_string[of_part.rows], of_part.weights, of_part.offsets))
-    # an empty bag at the end, for documents that were left out
     return StringBags(list(ids), Bags.concatenate([*bags, Bags.empty(1)]))
 
 

@@ -1,6 +1,9 @@
 """Worker processes: texts go to them, arrays come back, in order; the parent writes."""
 
+import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
@@ -47,6 +50,15 @@ def _set_kernel(kernel: TextKernel) -> None:
     _kernel = kernel
     # Ctrl-C goes to every process of the terminal; the parent sees to the workers
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker of a parent that was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _encode(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -20,6 +20,7 @@ _BATCH = 8192
 _SAMPLE = 200
 _RECALL_AT = 10
 _SEED = 0
+_EXPANSION = 512
 
 
 class Graph(NamedTuple):
@@ -112,6 +113,8 @@ class ApproximateCosine:
         """See ``Cosine.search``."""
         units = unit_rows(queries)
         wanted = min(len(self.graph), 2 * k + 32)
+        # usearch's default of 64 finds about half of what there is to find
+        self.graph.expansion_search = max(_EXPANSION, 4 * wanted)
         for query in units:
             if not query.any() or not wanted:
                 yield Hits(np.empty(0, np.int64), np.empty(0))

@@ -51,7 +51,7 @@ def form_of(key: str) -> str:
     return key.partition(SEPARATOR)[2]
 
 
-def text_batches(documents: Iterable[Document], size: int = 512) -> Iterator[pa.RecordBatch]:
+def text_batches(documents: Iterable[Document], size: int = 2048) -> Iterator[pa.RecordBatch]:
     """Documents in record batches of ``TEXTS``: what a worker holds at once, at most ``size``, fewer long ones."""
     batch: list[Document] = []
     characters = 0
