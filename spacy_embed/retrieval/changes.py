@@ -16,7 +16,8 @@ from spacy_embed.errors import InputError
 from spacy_embed.retrieval import manifest as files
 from spacy_embed.retrieval.corpus_formats import Document
 from spacy_embed.retrieval.encoded import json_text, list_bags
-from spacy_embed.retrieval.generation import DOCUMENT_FIELDS, GenerationReader, GenerationWriter, MappedBatch
+from spacy_embed.retrieval.generation import DOCUMENT_FIELDS, GenerationReader, open_version
+from spacy_embed.retrieval.generation_writer import GenerationWriter, MappedBatch
 from spacy_embed.retrieval.index_build import SavePipelines
 from spacy_embed.retrieval.locks import writer_lock
 from spacy_embed.retrieval.manifest import Manifest, read_manifest
@@ -73,16 +74,15 @@ class IndexWriter:
         self.report = report
         self.on_wait = on_wait
         self.unchanged = 0
-        manifest = read_manifest(index)
-        self.index_id = manifest.index_id
-        self.words = WordFinder(index, manifest, given)
+        reader, _lock = open_version(index)
+        self.index_id = reader.manifest.index_id
+        self.words = WordFinder(index, reader, given)
 
     def rest(self, documents: Iterable[Document]) -> Iterator[Document]:
         """The documents that the index does not hold as they are: what an earlier run committed is passed over."""
         stream = iter(documents)
         while block := list(islice(stream, _CHECKED_AT_ONCE)):
-            manifest = read_manifest(self.index)
-            reader = GenerationReader(manifest.folder(self.index), manifest)
+            reader, _lock = open_version(self.index)
             contents = [
                 (document.lang, document.title, document.text, json_text(document.metadata)) for document in block
             ]

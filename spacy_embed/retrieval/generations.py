@@ -6,7 +6,7 @@ from pathlib import Path
 
 from spacy_embed.atomic_files import fsync
 from spacy_embed.retrieval import manifest as files
-from spacy_embed.retrieval.locks import is_read
+from spacy_embed.retrieval.locks import nobody_reads
 from spacy_embed.retrieval.manifest import Manifest
 
 
@@ -36,6 +36,12 @@ def commit_generation(made: Path, manifest: Manifest, index: Path) -> None:
 
 def remove_old_generations(index: Path, manifest: Manifest) -> None:
     """Remove all generations but the manifest's; those that are being read stay until the next time."""
-    for folder in (index / files.GENERATIONS).iterdir():
-        if folder.name != manifest.generation and not is_read(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+    for folder in list((index / files.GENERATIONS).iterdir()):
+        if folder.name == manifest.generation:
+            continue
+        retired = folder.with_name(f".{uuid.uuid4().hex}.retired")
+        with nobody_reads(folder) as may_go:
+            if may_go:
+                # gone in one step: a reader that waits for the lock finds no folder, and looks at the manifest again
+                folder.rename(retired)
+        shutil.rmtree(retired, ignore_errors=True)

@@ -7,6 +7,7 @@ writer left behind the last committed item is cut off by the next one.
 import os
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,6 +65,7 @@ class GrowingArray:
         self.file = file
         self.layout = layout
         self.extent = committed
+        self.committed = committed
         wanted = committed.items * layout.item_bytes
         check_size(file, wanted)
         self._stream = file.open("r+b" if file.exists() else "w+b")
@@ -87,9 +89,19 @@ class GrowingArray:
         os.fsync(self._stream.fileno())
         return self.extent
 
+    def cut_off(self) -> None:
+        """Forget what was appended since the file was opened."""
+        with suppress(OSError):
+            self._stream.flush()
+        with suppress(OSError):
+            os.ftruncate(self._stream.fileno(), self.committed.items * self.layout.item_bytes)
+        self.extent = self.committed
+
     def close(self) -> None:
         """Close the file."""
-        self._stream.close()
+        # a buffer that a full disk did not take is not tried again
+        with suppress(OSError):
+            self._stream.close()
 
 
 def check_size(file: Path, wanted: int) -> None:

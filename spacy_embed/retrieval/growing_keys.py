@@ -164,11 +164,6 @@ class KeysWriter:
         write_atomically(_run_file(self.folder, self.name, start, stop), hashes[by_hash], order[by_hash])
         self.runs.append((start, stop))
 
-    def close(self) -> None:
-        """Close the files."""
-        self.text.close()
-        self.offsets.close()
-
 
 def _run_file(folder: Path, name: str, start: int, stop: int) -> Path:
     return folder / f"{name}.run.{start}-{stop}"

@@ -16,13 +16,21 @@ from spacy_embed.progress import progress_bar
 from spacy_embed.retrieval import manifest as files
 from spacy_embed.retrieval.encoded import form_of, list_bags
 from spacy_embed.retrieval.fits import CountedBatch, Fits, fit
-from spacy_embed.retrieval.generation import DOCUMENT_FIELDS, GenerationReader, GenerationWriter, MappedBatch, NewWords
+from spacy_embed.retrieval.generation import DOCUMENT_FIELDS, GenerationReader
+from spacy_embed.retrieval.generation_writer import GenerationWriter, MappedBatch
 from spacy_embed.retrieval.generations import commit_generation, new_generation
 from spacy_embed.retrieval.locks import READERS, only_one, writer_lock
 from spacy_embed.retrieval.manifest import Manifest
 from spacy_embed.retrieval.origin import save_origin
 from spacy_embed.retrieval.spool import Spool, refuse_empty, spooled_bags
-from spacy_embed.retrieval.vector_sources import Tables, distilled_table, provenance, trained_tables, vocabulary_of
+from spacy_embed.retrieval.vector_sources import (
+    Tables,
+    check_tables,
+    distilled_table,
+    provenance,
+    trained_tables,
+    vocabulary_of,
+)
 from spacy_embed.types import Rows
 
 Source = Literal["tables", "spacy", "train", "distill"]
@@ -108,8 +116,7 @@ def _make_generation(
     spool: Spool, plan: IndexPlan, scratch: Path, folder: Path, save_pipelines: SavePipelines
 ) -> Manifest:
     tables = _tables(plan, spool, scratch / "distilling")
-    words = vocabulary_of(spool.forms, tables)
-    _refuse_no_coverage(words, spool)
+    check_tables(tables)
     folder.mkdir()
     manifest = Manifest(
         index_id=uuid.uuid4().hex,
@@ -119,7 +126,7 @@ def _make_generation(
         normalize=plan.normalize,
         source=plan.source,
         tables=provenance(tables),
-        dim=words.vectors.shape[1],
+        dim=next(iter(tables.values())).dim,
         fitted_on=spool.documents,
     )
     save_origin(folder / files.ORIGIN, tables)
@@ -127,11 +134,13 @@ def _make_generation(
     save_pipelines(folder / files.PIPELINES, sorted(spool.languages))
     (folder / READERS).touch()
     with GenerationWriter(folder, manifest) as writer:
-        writer.add_words(words)
-        writer.add_terms(list(spool.terms.ids))
         key_rows = np.full(len(spool.keys), -1, np.int32)
-        key_rows[[spool.keys.ids[key] for key in words.keys]] = words.rows
-        del words
+        for words in vocabulary_of(spool.forms, tables):
+            writer.add_words(words)
+            key_rows[[spool.keys.ids[key] for key in words.keys]] = words.rows
+        if not writer.n_rows:
+            _refuse_no_coverage(spool)
+        writer.add_terms(list(spool.terms.ids))
         table = GenerationReader(folder, writer.sync_vocabulary()).array("vectors")
         fits = fit(lambda: _counted(spool, key_rows), table, len(spool.terms), normalize=plan.normalize)
         fits.save(folder / files.FITS)
@@ -199,11 +208,10 @@ def _tables(plan: IndexPlan, spool: Spool, scratch: Path) -> Tables:
     return {lang: given.get(lang) or given[""] for lang in forms}
 
 
-def _refuse_no_coverage(words: NewWords, spool: Spool) -> None:
-    if not len(words.vectors):
-        example = next(iter(spool.keys.ids), None)
-        raise InputError(
-            f"The vectors know none of the corpus's {len(spool.keys)} words"
-            + (f" (such as {form_of(example)!r})" if example else "")
-            + ": check their language, and that their keys fit the lookup forms (case, lemma, template)."
-        )
+def _refuse_no_coverage(spool: Spool) -> None:
+    example = next(iter(spool.keys.ids), None)
+    raise InputError(
+        f"The vectors know none of the corpus's {len(spool.keys)} words"
+        + (f" (such as {form_of(example)!r})" if example else "")
+        + ": check their language, and that their keys fit the lookup forms (case, lemma, template)."
+    )

@@ -62,21 +62,25 @@ def reader_lock(folder: Path) -> Any:
     except OSError:
         return None
     try:
-        portalocker.lock(stream, portalocker.LOCK_SH | portalocker.LOCK_NB)
+        # waits while the generation is being retired, which takes a rename
+        portalocker.lock(stream, portalocker.LOCK_SH)
     except _HELD:
         stream.close()
         return None
     return stream
 
 
-def is_read(folder: Path) -> bool:
-    """Whether somebody reads a generation."""
+@contextmanager
+def nobody_reads(folder: Path) -> Iterator[bool]:
+    """Whether nobody reads a generation; if so, nobody can begin to before the block ends."""
     file = folder / READERS
     if not file.exists():
-        return False
+        yield True
+        return
     with file.open("r+b") as stream:
         try:
             portalocker.lock(stream, portalocker.LOCK_EX | portalocker.LOCK_NB)
         except _HELD:
-            return True
-    return False
+            yield False
+            return
+        yield True

@@ -8,8 +8,8 @@ import numpy as np
 from spacy_embed.errors import InputError, require
 from spacy_embed.retrieval import manifest as files
 from spacy_embed.retrieval.encoded import SEPARATOR, form_of
-from spacy_embed.retrieval.generation import GenerationReader, NewWords
-from spacy_embed.retrieval.manifest import Manifest, read_manifest
+from spacy_embed.retrieval.generation import GenerationReader, open_version
+from spacy_embed.retrieval.generation_writer import NewWords
 from spacy_embed.retrieval.origin import FoundVector, SourceTables, open_origin, row_origins
 from spacy_embed.retrieval.vector_sources import Tables
 from spacy_embed.types import Floats1d
@@ -22,14 +22,15 @@ class WordFinder:
 
     Args:
         index: The index.
-        manifest: A version of it.
+        reader: A version of it.
         given: Tables that have no path of their own, by language.
     """
 
-    def __init__(self, index: Path, manifest: Manifest, given: Tables | None = None) -> None:
+    def __init__(self, index: Path, reader: GenerationReader, given: Tables | None = None) -> None:
         self.index = index
+        manifest = reader.manifest
         self.sources = SourceTables(manifest.tables, index / files.FULL_TABLES, given)
-        origin = open_origin(manifest.folder(index) / files.ORIGIN)
+        origin = open_origin(reader.folder / files.ORIGIN)
         self._origin = WordTable.build([], np.zeros((0, manifest.dim), np.float32), metadata=origin.metadata)
         self._origin.extras.update(origin.extras)
         self._found: dict[str, FoundVector | None] = {}
@@ -41,8 +42,8 @@ class WordFinder:
         Raises:
             InputError: A language has no vectors, or its table is gone or has changed.
         """
-        manifest = read_manifest(self.index)
-        self._look_up(GenerationReader(manifest.folder(self.index), manifest).keys("keys").missing(keys))
+        reader, _lock = open_version(self.index)
+        self._look_up(reader.keys("keys").missing(keys))
 
     def _look_up(self, keys: Sequence[str]) -> None:
         new = [key for key in keys if key not in self._found]

@@ -18,10 +18,8 @@ from spacy_embed.retrieval.ann import ApproximateCosine, Graph, graph_of
 from spacy_embed.retrieval.derived import cache_folder, document_fields, unit_embeddings
 from spacy_embed.retrieval.filters import DocumentFields
 from spacy_embed.retrieval.fits import Fits, embed
-from spacy_embed.retrieval.generation import GenerationReader
+from spacy_embed.retrieval.generation import open_version
 from spacy_embed.retrieval.growing_keys import GrowingKeys
-from spacy_embed.retrieval.locks import reader_lock
-from spacy_embed.retrieval.manifest import Manifest, read_manifest
 from spacy_embed.retrieval.methods import BM25, Bm25, Cosine, Eligible, Method, check_method
 from spacy_embed.retrieval.origin import SourceTables, open_origin
 from spacy_embed.retrieval.queries import Queries
@@ -29,8 +27,6 @@ from spacy_embed.retrieval.query_rows import QueryWords
 from spacy_embed.retrieval.ranking import Hits
 from spacy_embed.types import Floats2d, Ints1d
 from spacy_embed.vectors.word_table import WordTable
-
-_ATTEMPTS = 20
 
 
 class Hit(NamedTuple):
@@ -62,7 +58,8 @@ class Snapshot:
     def __init__(self, path: str | Path) -> None:
         require("lance", extra="search", purpose="open an index")
         self.path = Path(path)
-        self.manifest, self.reader, self._lock_of_readers = _open(self.path)
+        self.reader, self._lock_of_readers = open_version(self.path)
+        self.manifest = self.reader.manifest
         self.dataset = self.reader.dataset()
         if self.dataset.count_rows() != self.manifest.positions:
             raise InputError(
@@ -278,15 +275,3 @@ class Snapshot:
 
 def _hit(rank: int, row: dict[str, Any], score: float) -> Hit:
     return Hit(rank, row["id"], score, row["lang"], row["title"], row["text"], json.loads(row["metadata"]))
-
-
-def _open(path: Path) -> tuple[Manifest, GenerationReader, Any]:
-    """The version that the manifest names now; its generation stays while the last value lives."""
-    for _ in range(_ATTEMPTS):
-        manifest = read_manifest(path)
-        folder = manifest.folder(path)
-        lock = reader_lock(folder)
-        # a writer may have replaced and removed the generation between the two
-        if folder.is_dir():
-            return manifest, GenerationReader(folder, manifest), lock
-    raise InputError(f"{manifest.folder(path)} is missing: index the corpus again.")

@@ -9,7 +9,7 @@ import numpy as np
 
 from spacy_embed.errors import InputError
 from spacy_embed.retrieval.encoded import key_of
-from spacy_embed.retrieval.generation import NewWords
+from spacy_embed.retrieval.generation_writer import NewWords
 from spacy_embed.types import Ints1d, Rows
 from spacy_embed.vectors.distilled import BUILT_IN, built_in_encoder, distill
 from spacy_embed.vectors.table import VectorTable
@@ -17,6 +17,8 @@ from spacy_embed.vectors.word_table import WordTable
 
 Tables = Mapping[str, VectorTable]
 """A vector table for each language; often the same for all."""
+
+_ROWS_AT_ONCE = 16_384
 
 FormSequences = Callable[[str], Iterator[Sequence[str]]]
 """From a language to the lookup forms of each of its documents, in running order."""
@@ -33,29 +35,32 @@ def check_tables(tables: Tables) -> None:
         raise InputError(f"The languages' vectors must have the same number of dimensions, got {dims}.")
 
 
-def vocabulary_of(forms: Mapping[str, Sequence[str]], tables: Tables) -> NewWords:
-    """Take the rows that a corpus uses out of its tables; words that share a row share one here.
+def vocabulary_of(forms: Mapping[str, Sequence[str]], tables: Tables) -> Iterator[NewWords]:
+    """Take the rows that a corpus uses out of its tables, some thousands at a time; words that share a row share it.
 
     Args:
         forms: The vocabulary of each language.
         tables: The table of each language.
     """
-    check_tables(tables)
-    keys: list[str] = []
-    rows, vectors, origins, start = [], [], [], 0
+    start = 0
     distinct = {id(tables[language]): tables[language] for language in sorted(tables)}
     for number, table in enumerate(distinct.values()):
         languages = [language for language in sorted(forms) if tables[language] is table]
-        found = [table.find(forms[language]) for language in languages]
-        table_rows = np.concatenate([np.empty(0, np.int32), *found])
-        of_table = [key_of(language, form) for language in languages for form in forms[language]]
-        used, local = np.unique(table_rows[table_rows >= 0], return_inverse=True)
-        keys += [of_table[i] for i in np.flatnonzero(table_rows >= 0)]
-        rows.append(local + start)
-        vectors.append(np.asarray(table.rows[used], dtype=np.float32))
-        origins.append(origins_of(table, number, used))
+        keys = [key_of(language, form) for language in languages for form in forms[language]]
+        rows = np.concatenate([np.empty(0, np.int32), *(table.find(forms[language]) for language in languages)])
+        found = np.flatnonzero(rows >= 0)
+        used, local = np.unique(rows[found], return_inverse=True)
+        by_row = np.argsort(local, kind="stable")
+        for first in range(0, len(used), _ROWS_AT_ONCE):
+            block = used[first : first + _ROWS_AT_ONCE]
+            mine = by_row[slice(*np.searchsorted(local[by_row], [first, first + len(block)]))]
+            yield NewWords(
+                [keys[i] for i in found[mine]],
+                (local[mine] + start).astype(np.int32),
+                np.asarray(table.rows[block], dtype=np.float32),
+                origins_of(table, number, block),
+            )
         start += len(used)
-    return NewWords(keys, np.concatenate(rows).astype(np.int32), np.concatenate(vectors), np.concatenate(origins))
 
 
 def origins_of(table: VectorTable, number: int, rows: Rows) -> Ints1d:
