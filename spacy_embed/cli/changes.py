@@ -7,8 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from spacy_embed.cli.console import note, pipelines_by_language, print_json, require_search
-from spacy_embed.cli.encoding import faults_reported, pipeline_tables, with_progress
+from spacy_embed.cli.encoding import faults_reported, with_progress
 from spacy_embed.errors import InputError
+
+_MANY_COMMITS = 500
 
 IndexArgument = Annotated[Path, typer.Argument(help="An index.")]
 CorpusArgument = Annotated[
@@ -83,12 +85,12 @@ def _add(
     from spacy_embed.retrieval.snapshot import Snapshot
 
     started = time.perf_counter()
+    # kept to the end: its pipelines are loaded when a language is first met
     snapshot = Snapshot(index)
     pipelines = {**pipelines_by_language(pipeline or []), **snapshot.pipelines}
     with faults_reported(skip_bad, rejects, index) as report:
         kernel = TextKernel(lang, pipelines, keep_going=skip_bad or rejects is not None)
-        given = pipeline_tables(kernel) if snapshot.manifest.source == "spacy" else None
-        del snapshot
+        given = kernel.pipeline_tables() if snapshot.manifest.source == "spacy" else None
         writer = IndexWriter(
             index,
             kernel.save_pipelines,
@@ -98,14 +100,20 @@ def _add(
             on_wait=_say_waiting,
         )
         documents = Corpus(path, lines=lines, report=report)
-        encoded = encode_batches(kernel, text_batches(writer.rest(documents), size=min(2048, commit_every)), workers)
+        encoded = encode_batches(
+            kernel,
+            text_batches(writer.rest(documents, "" if lang == "auto" else lang), size=min(2048, commit_every)),
+            workers,
+        )
         totals = {"added": 0, "replaced": 0}
         for commit in writer.add(with_progress(encoded, documents), commit_every):
             totals["added"] += commit.added
             totals["replaced"] += commit.replaced
             if as_json:
-                print_json({"committed": sum(totals.values()) + writer.unchanged, "revision": commit.revision})
+                print_json({"committed": commit.consumed, "revision": commit.revision})
     totals["unchanged"] = writer.unchanged
+    if snapshot.reader.folder.is_dir() and Snapshot(index).manifest.dataset_version > _MANY_COMMITS:
+        note(f"note: {index} has grown in many commits: 'spacy-embed compact' makes it smaller and faster.")
     seconds = time.perf_counter() - started
     _say(index, {**totals, "seconds": round(seconds, 2)}, as_json)
 
@@ -131,7 +139,7 @@ def delete_command(
         wanted += Snapshot(index).matching(where)
     elif not wanted:
         raise InputError("Say what to delete: ids, --ids FILE, or --where CONDITION.")
-    result = delete(index, wanted, missing_ok=missing_ok, on_wait=_say_waiting)
+    result = delete(index, wanted, missing_ok=missing_ok or where is not None, on_wait=_say_waiting)
     if result.missing:
         note(f"note: {len(result.missing)} ids are not in {index} ({result.missing[0]!r}, …).")
     _say(index, {"deleted": result.deleted}, as_json)

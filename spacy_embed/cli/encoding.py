@@ -11,10 +11,8 @@ from spacy_embed.progress import advance, progress_bar
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from spacy_embed.pipeline.text_kernel import TextKernel
     from spacy_embed.retrieval.corpus import Corpus
     from spacy_embed.retrieval.text_lines import Report
-    from spacy_embed.retrieval.vector_sources import Tables
 
 
 @contextmanager
@@ -45,17 +43,3 @@ def with_progress(batches: Iterator["pa.RecordBatch"], corpus: "Corpus") -> Iter
         for batch in batches:
             yield batch
             advance(bar, batch.num_rows, corpus.fraction)
-
-
-def pipeline_tables(kernel: "TextKernel") -> "Tables":
-    """The vectors of the pipelines that were given, by language. Raises InputError when one has none."""
-    from spacy_embed.errors import InputError
-    from spacy_embed.pipeline.spacy_table import SpacyTable
-
-    if not kernel.pipelines:
-        raise InputError("--vectors spacy takes the vectors of your own pipeline: name it with --pipeline LANG=PATH.")
-    tables = {language: SpacyTable(kernel.pipeline(language).vocab) for language in kernel.pipelines}
-    empty = [language for language, table in tables.items() if not len(table)]
-    if empty:
-        raise InputError(f"The pipeline of {', '.join(empty)} has no vectors of its own: give --vectors a table.")
-    return tables

@@ -22,16 +22,20 @@ class ReportingGroup(TyperGroup):
         except SpacyEmbedError as error:
             sys.exit(_report(str(error), error.exit_code))
         except BrokenProcessPool:
-            sys.exit(_report("A worker process died (out of memory?): nothing was written. Try fewer --workers.", 1))
+            sys.exit(
+                _report(
+                    "A worker process died (out of memory?): nothing that was there is lost. Try fewer --workers.", 1
+                )
+            )
         except MemoryError:
-            sys.exit(_report("Out of memory: nothing was written.", 1))
+            sys.exit(_report("Out of memory: nothing that was there is lost.", 1))
         except BrokenPipeError:
             # whoever read our output has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
         except OSError as error:
             place = f" ({error.filename})" if error.filename else ""
-            sys.exit(_report(f"{error.strerror or error}{place}: nothing was changed.", 1))
+            sys.exit(_report(f"{error.strerror or error}{place}: nothing that was there is lost.", 1))
         except UnicodeError as error:
             sys.exit(_report(f"Not valid UTF-8 ({error}): convert the text.", 2))
         except (KeyboardInterrupt, EOFError):

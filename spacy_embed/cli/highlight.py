@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spacy_embed.explain import Contribution, cosine_contributions, strongest
+from spacy_embed.pipeline.batch_forms import tokenizable
 from spacy_embed.pipeline.language_pipelines import lookup_forms_of
 from spacy_embed.pipeline.lookup_forms import LookupForms
 from spacy_embed.pipeline.text_kernel import AUTO, TextKernel
@@ -68,7 +69,8 @@ class Highlighter:
         text = f"{hit.title}\n{hit.text}" if hit.title else hit.text
         nlp = self._kernel.pipeline(hit.lang)
         lookup = lookup_forms_of(nlp)
-        doc = nlp(text) if lookup.options.needs_context else nlp.make_doc(text)
+        tokenized = tokenizable(text, nlp)
+        doc = nlp(tokenized) if lookup.options.needs_context else nlp.make_doc(tokenized)
         forms = lookup.forms(doc)
         amounts = (
             self._term_amounts(query, position, lookup, forms)

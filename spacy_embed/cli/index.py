@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spacy_embed.cli.console import by_language, note, pipelines_by_language, print_json, require_search
-from spacy_embed.cli.encoding import faults_reported, pipeline_tables, with_progress
-from spacy_embed.errors import require
+from spacy_embed.cli.encoding import faults_reported, with_progress
+from spacy_embed.errors import InputError, require
 
 if TYPE_CHECKING:
     from spacy_embed.retrieval.vector_sources import Tables
@@ -69,7 +69,9 @@ def index_command(
             keep_going=skip_bad or rejects is not None,
         )
         if source == "spacy":
-            tables = pipeline_tables(kernel)
+            if not kernel.pipelines:
+                raise InputError("--vectors spacy takes the vectors of a pipeline: name it with --pipeline LANG=PATH.")
+            tables = kernel.pipeline_tables()
         plan = IndexPlan(source, tables, embedding, dim, seed, normalize)
         documents = Corpus(corpus, lines=lines, report=report)
 

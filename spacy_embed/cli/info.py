@@ -49,6 +49,8 @@ def _index_facts(path: Path, verify: bool) -> dict[str, Any]:
                 f"{index.reader.folder / name} changed since it was written: its checksum is another. Make the arrays "
                 "again with 'spacy-embed compact', or index the corpus again."
             )
+        # sizes and headers of what has no checksum
+        _ = [index.reader.keys(name) for name in ("ids", "keys", "term_names")], index.reader.postings, index.fits
     return {
         "kind": "index",
         **{name: getattr(index.manifest, name) for name in _INDEX_FACTS},

@@ -37,7 +37,7 @@ def judged_queries(queries: Sequence[Query], qrels: Qrels, index: Snapshot) -> l
     if len(unknown) == len({doc for grades in relevant.values() for doc, grade in grades.items() if grade > 0}):
         raise InputError(
             f"None of the judged documents is in {index.path}: the judgements name {unknown[0]!r}, "
-            f"the index holds {index.ids[0]!r}."
+            f"the index holds {next(iter(index.ids), 'none')!r}."
         )
     return judged
 
@@ -64,9 +64,8 @@ def evaluate_methods(
         started = time.perf_counter()
         ranked = index.rank(encoded, method, depth)
         seconds = time.perf_counter() - started
-        ids = index.ids
         run: Run = {
-            query.id: [(ids[p], float(s)) for p, s in zip(hits.positions.tolist(), hits.scores, strict=True)]
+            query.id: list(zip(index.id_keys.words(hits.positions), hits.scores.tolist(), strict=True))
             for query, hits in zip(queries, ranked, strict=True)
         }
         results.append(MethodResult(method, evaluate_run(run, qrels), run, seconds))

@@ -1,15 +1,19 @@
 """Texts to lookup forms and terms, a batch at a time: each type is looked at once, tokens are arrays."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from spacy.language import Language
+from spacy.tokenizer import Tokenizer
 
 from spacy_embed.bags import Bags
 from spacy_embed.pipeline.language_pipelines import lookup_forms_of
 from spacy_embed.pipeline.lookup_forms import LookupForms
 from spacy_embed.types import Ints1d, Rows
+
+_UNBROKEN = re.compile(r"(\S{1000})\S")
 
 
 class StringBags(NamedTuple):
@@ -40,6 +44,7 @@ def encode_texts(nlp: Language, texts: Sequence[str]) -> EncodedTexts:
     lookup = lookup_forms_of(nlp)
     before = [component for _, component in nlp.pipeline].index(lookup)
     # a tokenizer alone needs none of a pipeline's checks
+    texts = [tokenizable(text, nlp) for text in texts]
     docs = nlp.pipe(texts, disable=nlp.pipe_names[before:]) if before else map(nlp.tokenizer, texts)
     types = [lookup.types(doc) for doc in docs]
     offsets: Ints1d = np.cumsum([0, *map(len, types)], dtype=np.int64)
@@ -50,6 +55,14 @@ def encode_texts(nlp: Language, texts: Sequence[str]) -> EncodedTexts:
     bags = Bags.build(token_forms, np.ones(len(token_forms)), offsets).keep(token_forms >= 0)
     form_bags = StringBags(forms, bags)
     return EncodedTexts(form_bags, _terms(lookup, form_bags, texts))
+
+
+def tokenizable(text: str, nlp: Language) -> str:
+    """A text of the same length that spaCy's rules take no longer for than for any other.
+
+    They are quadratic in the length of what no space interrupts: a character in a thousand of it becomes a space.
+    """
+    return _UNBROKEN.sub(r"\1 ", text) if isinstance(nlp.tokenizer, Tokenizer) else text
 
 
 def _terms(lookup: LookupForms, forms: StringBags, texts: Sequence[str]) -> StringBags:

@@ -128,7 +128,11 @@ def _pymorphy3_parser() -> Callable[[str], Morphology]:
     analyzer = pymorphy3.MorphAnalyzer(lang="ru")
 
     def parse(word: str) -> Morphology:
-        best = analyzer.parse(word)[0]
+        try:
+            best = analyzer.parse(word)[0]
+        except ValueError:
+            # characters that Python's Unicode tables have no name for
+            return Morphology(word, "X")
         is_name = not _NAMES.isdisjoint(best.tag.grammemes)
         return Morphology(best.normal_form, "PROPN" if is_name else _UNIVERSAL_POS.get(best.tag.POS, "X"))
 

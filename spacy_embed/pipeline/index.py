@@ -60,7 +60,9 @@ class Index:
         self.path = Path(path)
         self.follow = follow
         self._lock = threading.Lock()
-        self._opened = self._open()
+        self._changing = threading.Lock()
+        self._kernels: dict[str, TextKernel] = {}
+        self._opened = self._open(None)
 
     def __len__(self) -> int:
         return len(self.snapshot)
@@ -78,7 +80,7 @@ class Index:
         with self._lock:
             if self._seen() == self._opened.seen:
                 return False
-            self._opened = self._open()
+            self._opened = self._open(self._opened.encode)
             return True
 
     def search(
@@ -167,13 +169,24 @@ class Index:
         self.reopen()
 
     def _change(self, documents: Iterable[Any], lang: str, workers: int, *, replacing: bool) -> Added:
-        kernel = TextKernel(lang, self.snapshot.pipelines)
-        writer = IndexWriter(self.path, kernel.save_pipelines, replacing=replacing)
-        encoded = encode_batches(kernel, text_batches(writer.rest(map(_document, documents))), workers)
-        commits = list(writer.add(encoded, COMMIT_EVERY))
+        with self._changing:
+            # kept to the end: its pipelines are loaded when a language is first met
+            snapshot = self.snapshot
+            kernel = self._kernel(snapshot, lang)
+            given = kernel.pipeline_tables() if snapshot.manifest.source == "spacy" else None
+            writer = IndexWriter(self.path, kernel.save_pipelines, replacing=replacing, given=given)
+            rest = writer.rest(map(_document, documents), "" if lang == AUTO else lang)
+            commits = list(writer.add(encode_batches(kernel, text_batches(rest), workers), COMMIT_EVERY))
         self.reopen()
         added, replaced = (sum(commit[i] for commit in commits) for i in (0, 1))
         return Added(added, replaced, writer.unchanged)
+
+    def _kernel(self, snapshot: Snapshot, lang: str) -> TextKernel:
+        """A kernel of its own for changes, kept while the pipelines are the same: loading them takes long."""
+        known = self._kernels.get(lang)
+        if known is None or known.pipelines != snapshot.pipelines:
+            known = self._kernels[lang] = TextKernel(lang, snapshot.pipelines)
+        return known
 
     def _current(self) -> _Opened:
         if self.follow and self._seen() != self._opened.seen:
@@ -189,10 +202,10 @@ class Index:
             raise
         return stat.st_ino, stat.st_mtime_ns
 
-    def _open(self) -> _Opened:
+    def _open(self, before: QueryEncoder | None) -> _Opened:
         seen = self._seen() if self.path.exists() else (0, 0)
         snapshot = Snapshot(self.path)
-        return _Opened(snapshot, QueryEncoder(snapshot), seen)
+        return _Opened(snapshot, QueryEncoder(snapshot, before), seen)
 
 
 def _language_of(query: Doc | Span) -> str:

@@ -18,12 +18,16 @@ class QueryEncoder:
 
     Args:
         snapshot: The index.
+        before: The encoder of an earlier version, whose pipelines are used on if they are the same.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, before: "QueryEncoder | None" = None) -> None:
         self.snapshot = snapshot
-        self.kernel = TextKernel(AUTO, snapshot.pipelines, candidate_languages(snapshot))
+        pipelines, candidates = snapshot.pipelines, candidate_languages(snapshot)
+        self.kernel = TextKernel(AUTO, pipelines, candidates)
         self._lock = threading.Lock()
+        if before is not None and before.kernel.identity() == self.kernel.identity():
+            self.kernel, self._lock = before.kernel, before._lock
 
     def __call__(self, texts: Sequence[str], langs: Sequence[str]) -> Queries:
         """Encode queries and find their words.

@@ -15,6 +15,7 @@ from spacy_embed.errors import InputError, MissingExtraError
 from spacy_embed.pipeline.batch_forms import EncodedTexts, StringBags, encode_texts
 from spacy_embed.pipeline.form_options import LANGUAGES
 from spacy_embed.pipeline.language_pipelines import check_language, default_pipeline, load_pipeline
+from spacy_embed.pipeline.spacy_table import SpacyTable
 from spacy_embed.retrieval.encoded import ENCODED, key_of, list_columns
 from spacy_embed.retrieval.language_detection import detect_language
 from spacy_embed.types import Ints1d
@@ -77,6 +78,14 @@ class TextKernel:
             own = language in self.pipelines
             self.pipeline(language).to_disk(folder / language, exclude=[] if own else ["vocab"])
 
+    def pipeline_tables(self) -> dict[str, SpacyTable]:
+        """The vectors of the pipelines that were given, by language. Raises InputError when one has none."""
+        tables = {language: SpacyTable(self.pipeline(language).vocab) for language in self.pipelines}
+        empty = [language for language, table in tables.items() if not len(table)]
+        if empty:
+            raise InputError(f"The pipeline of {', '.join(empty)} has no vectors of its own: give --vectors a table.")
+        return tables
+
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Encode ``TEXTS`` into ``ENCODED``, row for row.
 
@@ -103,6 +112,7 @@ class TextKernel:
             *_dictionary_columns(all_keys, places_in_order, merge=not self.sequences),
             *_dictionary_columns(_joined(terms), places_in_order, merge=True),
             pa.array(faults, pa.string()),
+            batch.column("lang"),
         ]
         return pa.RecordBatch.from_arrays(
             [c.cast(f.type) for c, f in zip(columns, ENCODED, strict=True)], schema=ENCODED

@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,9 +13,10 @@ from spacy_embed.atomic_files import fsync, write_atomically
 from spacy_embed.embedding import unit_rows
 from spacy_embed.errors import require
 from spacy_embed.progress import progress_bar
+from spacy_embed.retrieval.cached_files import remove_smaller
 from spacy_embed.retrieval.methods import Cosine, Eligible
 from spacy_embed.retrieval.ranking import Hits, ordered
-from spacy_embed.types import Floats2d
+from spacy_embed.types import Floats1d, Floats2d, Ints1d
 
 _BATCH = 8192
 _SAMPLE = 200
@@ -53,20 +55,27 @@ def graph_of(units: Floats2d, eligible: Eligible, file: Path | None) -> Graph:
             kept = usearch.Index.restore(str(file), view=True)
             if kept is not None and kept.ndim == units.shape[1]:
                 return Graph(kept, recall, is_new=False)
-        except (OSError, ValueError, KeyError, RuntimeError):
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError):
             file.unlink(missing_ok=True)
     graph = _build(usearch, units, eligible)
     recall = _recall(graph, units, eligible)
     if file is not None and facts is not None:
-        temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex}.tmp")
-        try:
-            graph.save(str(temporary))
-            fsync(temporary)
-            write_atomically(facts, json.dumps({"recall": recall, "at": _RECALL_AT}).encode())
-            temporary.replace(file)
-        finally:
-            temporary.unlink(missing_ok=True)
+        # the graph is in memory: a disk that is full or cannot be written costs the next search time, and no more
+        with suppress(OSError, RuntimeError):
+            _keep(graph, recall, file, facts)
     return Graph(graph, recall, is_new=True)
+
+
+def _keep(graph: Any, recall: float, file: Path, facts: Path) -> None:
+    temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        graph.save(str(temporary))
+        fsync(temporary)
+        write_atomically(facts, json.dumps({"recall": recall, "at": _RECALL_AT}).encode())
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+    remove_smaller(file)
 
 
 def _build(usearch: Any, units: Floats2d, eligible: Eligible) -> Any:
@@ -111,15 +120,19 @@ class ApproximateCosine:
 
     def search(self, queries: Floats2d, k: int, eligible: Eligible) -> Iterator[Hits]:
         """See ``Cosine.search``."""
-        units = unit_rows(queries)
-        wanted = min(len(self.graph), 2 * k + 32)
-        # usearch's default of 64 finds about half of what there is to find
-        self.graph.expansion_search = max(_EXPANSION, 4 * wanted)
-        for query in units:
-            if not query.any() or not wanted:
-                yield Hits(np.empty(0, np.int64), np.empty(0))
-                continue
-            found = self.graph.search(query, wanted).keys.astype(np.int64)
-            found = np.setdiff1d(found, eligible.absent)
+        for query in unit_rows(queries):
+            found = self._nearest(query, k, eligible) if query.any() else np.empty(0, np.int64)
             scores = np.einsum("ij,j->i", self.exact.units[found].astype(np.float64), query.astype(np.float64))
             yield ordered(found, np.clip(scores, -1.0, 1.0), k, self.exact.ids)
+
+    def _nearest(self, query: Floats1d, k: int, eligible: Eligible) -> Ints1d:
+        """At least ``k`` documents that may be hits, while the graph has them."""
+        wanted = 2 * k + 32
+        while True:
+            # usearch's default of 64 finds about half of what there is to find
+            self.graph.expansion_search = max(_EXPANSION, 4 * wanted)
+            found = self.graph.search(query, min(wanted, max(len(self.graph), 1))).keys.astype(np.int64)
+            allowed = np.setdiff1d(found, eligible.absent)
+            if len(allowed) >= k or wanted >= len(self.graph):
+                return allowed
+            wanted *= 4

@@ -1,7 +1,11 @@
 """Changing an index while it is searched: documents added, replaced, deleted, each commit whole or not at all."""
 
 import json
+import shutil
+import uuid
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -18,6 +22,7 @@ from spacy_embed.retrieval.corpus_formats import Document
 from spacy_embed.retrieval.encoded import json_text, list_bags
 from spacy_embed.retrieval.generation import DOCUMENT_FIELDS, GenerationReader, open_version
 from spacy_embed.retrieval.generation_writer import GenerationWriter, MappedBatch
+from spacy_embed.retrieval.generations import remove_old_generations
 from spacy_embed.retrieval.index_build import SavePipelines
 from spacy_embed.retrieval.locks import writer_lock
 from spacy_embed.retrieval.manifest import Manifest, read_manifest
@@ -38,8 +43,8 @@ class Commit(NamedTuple):
 
     added: int
     replaced: int
-    unchanged: int
-    """Documents that were there already, word for word."""
+    consumed: int
+    """The first so many documents of the corpus are in the index now, or were reported as faults."""
     revision: int
 
 
@@ -74,22 +79,34 @@ class IndexWriter:
         self.report = report
         self.on_wait = on_wait
         self.unchanged = 0
+        self._read = self._last = 0
+        self._places: deque[int] = deque()
         reader, _lock = open_version(index)
         self.index_id = reader.manifest.index_id
         self.words = WordFinder(index, reader, given)
 
-    def rest(self, documents: Iterable[Document]) -> Iterator[Document]:
-        """The documents that the index does not hold as they are: what an earlier run committed is passed over."""
+    def rest(self, documents: Iterable[Document], lang: str = "") -> Iterator[Document]:
+        """The documents that the index does not hold as they are: what an earlier run committed is passed over.
+
+        Args:
+            documents: All.
+            lang: The language that they will be encoded in; "" for each its own.
+        """
         stream = iter(documents)
         while block := list(islice(stream, _CHECKED_AT_ONCE)):
             reader, _lock = open_version(self.index)
             contents = [
-                (document.lang, document.title, document.text, json_text(document.metadata)) for document in block
+                (lang or document.lang, document.title, document.text, json_text(document.metadata))
+                for document in block
             ]
             held = _held(reader, [document.id for document in block], contents)
-            same = [same for _, same in held]
-            self.unchanged += sum(same)
-            yield from (document for document, is_same in zip(block, same, strict=True) if not is_same)
+            del reader, _lock
+            for document, (_, is_same) in zip(block, held, strict=True):
+                self._read += 1
+                self.unchanged += is_same
+                if not is_same:
+                    self._places.append(self._read)
+                    yield document
 
     def add(self, batches: Iterable[pa.RecordBatch], commit_every: int = COMMIT_EVERY) -> Iterator[Commit]:
         """Commit encoded batches, some thousand documents at a time, and say so after each commit.
@@ -104,15 +121,24 @@ class IndexWriter:
         """
         waiting: list[pa.RecordBatch] = []
         for batch in batches:
-            report_faults(batch, self.report)
-            waiting.append(batch.filter(pa.array([not fault for fault in batch.column("fault").to_pylist()])))
+            waiting.append(batch)
             if sum(b.num_rows for b in waiting) >= commit_every or sum(b.nbytes for b in waiting) >= _COMMIT_BYTES:
                 yield self._commit(waiting)
                 waiting = []
         if waiting:
             yield self._commit(waiting)
 
+    def _consumed(self, batches: list[pa.RecordBatch]) -> int:
+        """Which document of the stream is the last of some batches, from 1."""
+        for _ in range(sum(batch.num_rows for batch in batches)):
+            self._last = self._places.popleft() if self._places else self._last + 1
+        return self._last
+
     def _commit(self, batches: list[pa.RecordBatch]) -> Commit:
+        consumed = self._consumed(batches)
+        for batch in batches:
+            report_faults(batch, self.report)
+        batches = [b.filter(pa.array([not fault for fault in b.column("fault").to_pylist()])) for b in batches]
         # slow for new words, so done before anybody has to wait
         self.words.prepare(_strings(batches, "keys"))
         with writer_lock(self.index, self.on_wait):
@@ -121,50 +147,65 @@ class IndexWriter:
                 raise InputError(f"{self.index} was made anew while documents were added: run the command again.")
             folder = manifest.folder(self.index)
             reader = GenerationReader(folder, manifest)
-            taken, gone, unchanged = self._sort_out(batches, reader)
+            taken, gone = self._sort_out(batches, reader)
             if not len(gone) and not any(batch.num_rows for batch in taken):
-                return Commit(0, 0, unchanged, manifest.revision)
+                return Commit(0, 0, consumed, manifest.revision)
             manifest = without_documents(manifest, reader, gone)
             self._save_pipelines(manifest, taken)
             with GenerationWriter(folder, manifest) as writer:
                 n_added = self._write(writer, taken)
                 manifest = writer.finish()
-            manifest.save(self.index)
-        return Commit(n_added - len(gone), len(gone), unchanged, manifest.revision)
+            _save(manifest, self.index)
+        self.words.forget()
+        return Commit(n_added - len(gone), len(gone), consumed, manifest.revision)
 
-    def _sort_out(
-        self, batches: list[pa.RecordBatch], reader: GenerationReader
-    ) -> tuple[list[pa.RecordBatch], Ints1d, int]:
-        """The batches without what is not to be added, the positions that they replace, and how many are unchanged."""
-        taken, gone, unchanged = [], [], 0
+    def _sort_out(self, batches: list[pa.RecordBatch], reader: GenerationReader) -> tuple[list[pa.RecordBatch], Ints1d]:
+        """The batches without what is not to be added, and the positions that they replace."""
+        taken, gone, seen = [], [], set()
         for batch in batches:
+            ids = batch.column("id").to_pylist()
             contents = list(zip(*(batch.column(name).to_pylist() for name in _CONTENT), strict=True))
             keep = []
-            for i, (position, is_same) in enumerate(_held(reader, batch.column("id").to_pylist(), contents)):
-                keep.append(position < 0 or (self.replacing and not is_same))
-                unchanged += is_same
+            for i, (position, is_same) in enumerate(_held(reader, ids, contents)):
+                is_repeated = ids[i] in seen
+                seen.add(ids[i])
+                keep.append(not is_repeated and (position < 0 or (self.replacing and not is_same)))
+                self.unchanged += is_same and not is_repeated
                 if position >= 0 and keep[-1]:
                     gone.append(position)
-                elif not keep[-1] and not is_same:
-                    self._report_taken(batch, i)
+                elif is_repeated or not (keep[-1] or is_same):
+                    self._report_taken(batch, i, is_repeated)
             taken.append(batch.filter(pa.array(keep, pa.bool_())))
-        return taken, np.array(sorted(gone), np.int64), unchanged
+        return taken, np.array(sorted(gone), np.int64)
 
-    def _report_taken(self, batch: pa.RecordBatch, i: int) -> None:
-        reason = (
-            f"the id {batch.column('id')[i].as_py()!r} is taken by another document of the index: replace it with "
-            "'spacy-embed update', or give this one another id."
+    def _report_taken(self, batch: pa.RecordBatch, i: int, is_repeated: bool) -> None:
+        reason = f"the id {batch.column('id')[i].as_py()!r} " + (
+            "stands twice in what is added. Ids must be unique."
+            if is_repeated
+            else "is taken by another document of the index: replace it with 'spacy-embed update', or give this one "
+            "another id."
         )
         self.report(Fault.at(batch.column("where")[i].as_py(), reason, batch.column("text")[i].as_py()))
 
     def _save_pipelines(self, manifest: Manifest, batches: list[pa.RecordBatch]) -> None:
         folder = manifest.folder(self.index) / files.PIPELINES
-        langs = sorted({lang for batch in batches for lang in batch.column("lang").to_pylist()})
-        missing = [lang for lang in langs if not (folder / lang / "config.cfg").is_file()]
-        if missing:
-            self.save_pipelines(folder, missing)
-            for file in folder.rglob("*"):
+        langs = {lang for batch in batches for lang in batch.column("lang").to_pylist()}
+        # what a killed writer left of a language that was never committed is not taken for its pipeline
+        new = sorted(langs - set(manifest.lang_codes))
+        if not new:
+            return
+        scratch = folder.with_name(f".{uuid.uuid4().hex}.pipelines")
+        try:
+            scratch.mkdir()
+            self.save_pipelines(scratch, new)
+            for file in scratch.rglob("*"):
                 fsync(file)
+            for lang in new:
+                shutil.rmtree(folder / lang, ignore_errors=True)
+                (scratch / lang).rename(folder / lang)
+            fsync(folder)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
     def _write(self, writer: GenerationWriter, batches: list[pa.RecordBatch]) -> int:
         reader = GenerationReader(writer.folder, writer.manifest)
@@ -207,6 +248,7 @@ def delete(
     Raises:
         InputError: There is no index, or it does not hold an id; then nothing is deleted.
     """
+    read_manifest(index)
     with writer_lock(index, on_wait):
         manifest = read_manifest(index)
         reader = GenerationReader(manifest.folder(index), manifest)
@@ -221,8 +263,18 @@ def delete(
             )
         gone = np.sort(positions[positions >= 0])
         if len(gone):
-            replace(without_documents(manifest, reader, gone), revision=manifest.revision + 1).save(index)
+            _save(replace(without_documents(manifest, reader, gone), revision=manifest.revision + 1), index)
     return Deletion(len(gone), missing)
+
+
+def _save(manifest: Manifest, index: Path) -> None:
+    """Commit, and take away what no version needs any more."""
+    manifest.save(index)
+    with suppress(OSError):
+        for file in manifest.folder(index).glob("deleted.*.npy"):
+            if file.name != manifest.deleted:
+                file.unlink()
+        remove_old_generations(index, manifest)
 
 
 def live_positions(reader: GenerationReader, ids: Sequence[str]) -> Ints1d:
@@ -278,7 +330,13 @@ def _equal(given: Sequence[str], stored: Sequence[str]) -> bool:
 
 def _strings(batches: Iterable[pa.RecordBatch], column: str) -> list[str]:
     """The distinct strings in a list column."""
-    return list(dict.fromkeys(s for batch in batches for s in batch.column(column).flatten().dictionary.to_pylist()))
+    found: dict[str, None] = {}
+    for batch in batches:
+        values = batch.column(column).flatten()
+        # of a batch that was filtered, the dictionary holds more than is in use
+        used = np.unique(values.indices.to_numpy(zero_copy_only=False))
+        found.update(dict.fromkeys(values.dictionary.take(pa.array(used)).to_pylist()))
+    return list(found)
 
 
 def _bags(batch: pa.RecordBatch, column: str, counts: str, find: Callable[[Sequence[str]], Any]) -> Bags:

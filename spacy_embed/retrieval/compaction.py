@@ -23,7 +23,7 @@ from spacy_embed.retrieval.locks import READERS, writer_lock
 from spacy_embed.retrieval.manifest import Manifest, read_manifest
 
 _MAKING = ".making"
-_BATCH_ROWS = 4096
+_BATCH_ROWS = 1024
 
 
 def compact(index: Path, *, refit: bool = False, on_wait: Callable[[], None] = lambda: None) -> Manifest:
@@ -40,6 +40,7 @@ def compact(index: Path, *, refit: bool = False, on_wait: Callable[[], None] = l
     Raises:
         InputError: There is no index, or its documents or vectors cannot be read; it is as it was.
     """
+    read_manifest(index)
     with writer_lock(index, on_wait):
         manifest = read_manifest(index)
         if not manifest.documents:
@@ -60,9 +61,12 @@ def _rewrite(old: GenerationReader, made: Path, *, refit: bool) -> Manifest:
     (made / READERS).touch()
     start = _take_over(old, made)
     with GenerationWriter(made, start) as writer:
+        for name in ("keys", "term_names"):
+            writer.keys[name].index_anew()
+        start = writer.sync_vocabulary()
         table = GenerationReader(made, start).array("vectors")
         if refit:
-            n_terms = len(old.keys("term_names"))
+            n_terms = old.n_keys("term_names")
             fits = fit(lambda: _counted(old), table, n_terms, normalize=old.manifest.normalize)
             writer.manifest = replace(start, fitted_on=old.manifest.documents)
         else:
@@ -77,7 +81,6 @@ def _take_over(old: GenerationReader, made: Path) -> Manifest:
     for name in (files.ORIGIN, files.PIPELINES):
         shutil.copytree(old.folder / name, made / name)
     names = [*VOCABULARY_FILES, *layouts("keys"), *layouts("term_names")]
-    names += [file.name for keys in ("keys", "term_names") for file in old.folder.glob(f"{keys}.run.*")]
     for name in names:
         if name in old.layouts:
             old.array(name)
@@ -85,13 +88,12 @@ def _take_over(old: GenerationReader, made: Path) -> Manifest:
     return replace(
         old.manifest,
         extents={name: extent for name, extent in old.manifest.extents.items() if name in names},
-        runs={name: runs for name, runs in old.manifest.runs.items() if name != "ids"},
+        runs={},
         dataset_version=0,
         postings=(),
         positions=0,
         deleted="",
         languages={},
-        lang_codes=[],
         tokens=0,
         found=0,
         without_vector=0,
@@ -110,7 +112,7 @@ def _documents(old: GenerationReader) -> Iterator[MappedBatch]:
     """The stored documents in order, without the deleted ones."""
     columns = [*DOCUMENT_FIELDS, "bag_rows", "bag_counts", "term_rows", "term_counts"]
     start = 0
-    for batch in old.dataset().to_batches(columns=columns, batch_size=_BATCH_ROWS):
+    for batch in old.dataset().to_batches(columns=columns, batch_size=_BATCH_ROWS, batch_readahead=2):
         first, last = np.searchsorted(old.deleted, [start, start + batch.num_rows])
         live = np.delete(np.arange(batch.num_rows), old.deleted[first:last] - start)
         start += batch.num_rows

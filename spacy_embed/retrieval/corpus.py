@@ -17,6 +17,8 @@ from spacy_embed.retrieval.seen_ids import SeenIds
 from spacy_embed.retrieval.text_lines import STANDARD_INPUT, Fault, ReadingPlace, Report, refuse
 
 _CHECKED_AT_ONCE = 512
+_LOCATED = 9
+"""Of repeated ids, how many are told where they stood first."""
 
 
 class Corpus:
@@ -39,6 +41,7 @@ class Corpus:
         self.lines = lines
         self.report = report
         self._place = ReadingPlace()
+        self._repeated = 0
 
     @property
     def fraction(self) -> float | None:
@@ -61,7 +64,8 @@ class Corpus:
 
     def _report_repeated(self, document: Document) -> None:
         first = "an earlier document"
-        if not self._is_pipe:
+        self._repeated += 1
+        if not self._is_pipe and self._repeated <= _LOCATED:
             # read again from the start: only a fault is worth the time, and no place is kept for each document
             others = Corpus(self.path, lines=self.lines)._documents(lambda _: None)
             first = next((other.where for other in others if other.id == document.id), first)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spacy_embed.errors import InputError, require
-from spacy_embed.retrieval.text_lines import STANDARD_INPUT, Fault, ReadingPlace, Report, read_json_lines, read_lines
+from spacy_embed.retrieval.text_lines import Fault, ReadingPlace, Report, name_of, read_lines
 
 TEXT_SUFFIXES = (".txt", ".txt.gz")
 _JSON_SUFFIXES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
@@ -43,7 +43,7 @@ def read_file(path: Path, report: Report, place: ReadingPlace) -> Iterator[Docum
     if path.name.endswith(_CSV_SUFFIXES):
         return _csv_documents(path, report, place)
     if path.suffix == ".parquet":
-        return _parquet_documents(path, report)
+        return _parquet_documents(path, report, place)
     if path.name.endswith(TEXT_SUFFIXES):
         return read_text_lines([path], path.parent, report, place)
     raise InputError(f"{path} is no corpus that can be read: expected .jsonl, .csv, .tsv, .parquet or .txt (or .gz).")
@@ -51,21 +51,24 @@ def read_file(path: Path, report: Report, place: ReadingPlace) -> Iterator[Docum
 
 def read_pipe(path: Path, report: Report) -> Iterator[Document]:
     """The documents of a pipe: JSONL if the first line begins with a brace, else a document a line."""
-    lines = read_lines(path, report)
-    name = "standard input" if path == STANDARD_INPUT else str(path)
+    name = name_of(path)
     is_json: bool | None = None
-    for number, line in lines:
+    for number, line in read_lines(path, report):
         if is_json is None:
             is_json = line.lstrip().startswith("{")
-        if not is_json:
+        if is_json:
+            yield from _document_of_line(line, name, number, report)
+        else:
             yield Document(str(number), "", "", line, {}, f"{name}, line {number}")
-            continue
-        try:
-            fields = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            report(Fault(name, number, f"not valid JSON ({error}). Correct or remove the line.", line))
-            continue
-        yield from document_of(fields, name, number, str(number), report, line)
+
+
+def _document_of_line(line: str, file: str, number: int, report: Report) -> Iterator[Document]:
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        report(Fault(file, number, f"not valid JSON ({error}). Correct or remove the line.", line))
+    else:
+        yield from document_of(fields, file, number, str(number), report, line)
 
 
 def document_of(
@@ -94,59 +97,91 @@ def _fault(fields: Any) -> str:
             found = f"it is {type(value).__name__}" if name in fields else f"the fields are {sorted(map(str, fields))}"
             return f"expected '{name}' to be a string, but {found}."
     try:
-        str(fields).encode()
-        f"{fields.get('title')}{fields['text']}".encode()
+        json.dumps(fields, ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError as error:
         return f"holds the lone surrogate {error.object[error.start]!r}, which is not valid Unicode."
     return ""
 
 
 def _json_documents(path: Path, report: Report, place: ReadingPlace) -> Iterator[Document]:
-    for number, fields, _ in read_json_lines(path, report, place):
-        yield from document_of(fields, str(path), number, str(number), report)
+    for number, line in read_lines(path, report, place):
+        yield from _document_of_line(line, str(path), number, report)
 
 
 def _csv_documents(path: Path, report: Report, place: ReadingPlace) -> Iterator[Document]:
     csv.field_size_limit(2**31 - 1)
     delimiter = "\t" if ".tsv" in path.suffixes else ","
-    last = 0
-
-    def lines() -> Iterator[str]:
-        nonlocal last
-        for number, line in read_lines(path, report, place, blank=True):
-            last = number
-            yield line + "\n"
-
+    lines = _CsvLines(path, report, place)
     # tab-separated files often hold bare quotes
-    rows = csv.reader(lines(), delimiter=delimiter, strict=delimiter == ",")
+    rows = csv.reader(lines, delimiter=delimiter, strict=delimiter == ",")
     header: list[str] | None = None
     number = 0
     while True:
+        lines.begin_record()
         try:
             values = next(rows)
         except StopIteration:
             return
         except csv.Error as error:
-            report(Fault(str(path), last, f"malformed CSV ({error}).", ""))
+            report(Fault(str(path), lines.number, f"malformed CSV ({error})."))
             continue
         if header is None:
+            if lines.first_is_bad:
+                raise InputError(f"{path}, line 1: the header is not UTF-8. Convert the file.")
             header = values
+        elif lines.is_broken:
+            # reported when the line in its middle was read
             continue
-        if not values:
-            continue
-        number += 1
-        if len(values) > len(header):
-            report(Fault(str(path), last, "more fields than the header names.", delimiter.join(values)))
-            continue
-        fields = dict(zip(header, [*values, *[None] * (len(header) - len(values))], strict=True))
-        yield from document_of(fields, str(path), last, str(number), report)
+        elif lines.is_at_end:
+            report(Fault(str(path), lines.started, "a quote is opened and never closed.", delimiter.join(values)))
+        elif len(values) > len(header):
+            report(Fault(str(path), lines.number, "more fields than the header names.", delimiter.join(values)))
+        elif values:
+            number += 1
+            fields = dict(zip(header, [*values, *[None] * (len(header) - len(values))], strict=True))
+            yield from document_of(fields, str(path), lines.number, str(number), report)
 
 
-def _parquet_documents(path: Path, report: Report) -> Iterator[Document]:
+class _CsvLines:
+    """The lines of a CSV file, and what happened while one record was read."""
+
+    def __init__(self, path: Path, report: Report, place: ReadingPlace) -> None:
+        self.number = 0
+        self.started = 0
+        self.is_broken = self.is_at_end = self.first_is_bad = False
+        self._report = report
+        self._lines = read_lines(path, self._note, place, blank=True)
+        self._n_good = 0
+
+    def _note(self, fault: Fault) -> None:
+        self.is_broken = self.is_broken or self._n_good > 0
+        self.first_is_bad = self.first_is_bad or fault.line == 1
+        self._report(fault)
+
+    def begin_record(self) -> None:
+        """Forget about the record before."""
+        self._n_good, self.is_broken, self.started = 0, False, self.number + 1
+
+    def __iter__(self) -> "_CsvLines":
+        return self
+
+    def __next__(self) -> str:
+        try:
+            self.number, line = next(self._lines)
+        except StopIteration:
+            self.is_at_end = True
+            raise
+        self._n_good += 1
+        return line + "\n"
+
+
+def _parquet_documents(path: Path, report: Report, place: ReadingPlace) -> Iterator[Document]:
     parquet = require("pyarrow.parquet", extra="search", purpose="read Parquet")
     number = 0
     try:
-        for batch in parquet.ParquetFile(path).iter_batches(batch_size=1000):
+        file = parquet.ParquetFile(path)
+        for batch in file.iter_batches(batch_size=1000):
+            place.advance(path.stat().st_size * batch.num_rows / file.metadata.num_rows)
             for fields in batch.to_pylist():
                 number += 1
                 yield from document_of(fields, str(path), number, str(number), report)

@@ -1,7 +1,8 @@
-"""What can be made again at any time, kept beside a generation while it can be written: other embeddings, fields."""
+"""What can be made again at any time, kept beside a generation where that can be written: other embeddings, fields."""
 
 import os
 import shutil
+import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 
 from spacy_embed.embedding import unit_rows
 from spacy_embed.progress import progress_bar
-from spacy_embed.retrieval import manifest as files
+from spacy_embed.retrieval.cached_files import cache_folder, count_of, remove_smaller, smaller
 from spacy_embed.retrieval.filters import OWN_FIELDS, DocumentFields
 from spacy_embed.retrieval.fits import embed
 from spacy_embed.retrieval.generation import GenerationReader
@@ -19,18 +20,11 @@ from spacy_embed.types import Floats2d
 
 _BATCH = 8192
 
-
-def cache_folder(reader: GenerationReader) -> Path | None:
-    """The folder for derived files, None where it cannot be written."""
-    folder = reader.folder / files.CACHE
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError:
-        return None
-    return folder if os.access(folder, os.W_OK) else None
+Langs = Callable[[int, int], list[str]]
+"""Gives the languages of a range of documents."""
 
 
-def unit_embeddings(reader: GenerationReader, name: str, langs: Callable[[int, int], list[str]]) -> Floats2d:
+def unit_embeddings(reader: GenerationReader, name: str, langs: Langs) -> Floats2d:
     """float32[positions, dim], every document by another embedding than the stored one, scaled to length 1.
 
     Args:
@@ -39,76 +33,115 @@ def unit_embeddings(reader: GenerationReader, name: str, langs: Callable[[int, i
         langs: Gives the languages of a range of documents.
     """
     n, dim = reader.manifest.positions, reader.manifest.dim
-    folder = cache_folder(reader)
+    folder = cache_folder(reader.folder)
     file = folder / f"units.{name}.{n}.npy" if folder else None
-    if file is not None and file.is_file():
+    if file is not None and n:
+        kept = _mapped(file, dim)
+        if kept is not None:
+            return kept
         try:
-            kept: Floats2d = np.load(file, mmap_mode="r", allow_pickle=False)
-            if kept.shape == (n, dim) and kept.dtype == np.float32:
-                return kept
-        except (OSError, ValueError, EOFError):
-            file.unlink(missing_ok=True)
-    if file is None or not n:
-        units = np.empty((n, dim), np.float32)
-        _embed_into(units, reader, name, langs)
-        return units
-    temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex}.tmp")
+            return _embed_into_file(file, reader, name, langs)
+        except OSError:
+            # a full disk, or a folder that is only read: the answer needs no file
+            pass
+    units = np.empty((n, dim), np.float32)
+    _embed_into(units, reader, name, langs)
+    return units
+
+
+def _mapped(file: Path, dim: int) -> Floats2d | None:
     try:
-        mapped = np.lib.format.open_memmap(temporary, "w+", np.float32, (n, dim))
-        _embed_into(mapped, reader, name, langs)
-        mapped.flush()
+        kept: Floats2d = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return kept if kept.shape == (count_of(file), dim) and kept.dtype == np.float32 else None
+
+
+def _embed_into_file(file: Path, reader: GenerationReader, name: str, langs: Langs) -> Floats2d:
+    temporary = file.with_name(f".{uuid.uuid4().hex}.tmp")
+    try:
+        units = np.lib.format.open_memmap(temporary, "w+", np.float32, (reader.manifest.positions, reader.manifest.dim))
+        if hasattr(os, "posix_fallocate"):
+            # a disk that is full says so here, not when a page of the map finds no room
+            with temporary.open("r+b") as stream:
+                os.posix_fallocate(stream.fileno(), 0, temporary.stat().st_size)
+        start = 0
+        # documents never change within a generation
+        for older in smaller(file)[-1:]:
+            known = _mapped(older, reader.manifest.dim)
+            if known is not None:
+                start = len(known)
+                units[:start] = known
+        _embed_into(units, reader, name, langs, start)
+        units.flush()
         temporary.replace(file)
-    except OSError:
-        # a full disk: the answer needs no file
-        temporary.unlink(missing_ok=True)
-        units = np.empty((n, dim), np.float32)
-        _embed_into(units, reader, name, langs)
-        return units
     finally:
         temporary.unlink(missing_ok=True)
-    for older in file.parent.glob(f"units.{name}.*.npy"):
-        if older != file:
-            older.unlink(missing_ok=True)
-    result: Floats2d = np.load(file, mmap_mode="r", allow_pickle=False)
-    return result
+    remove_smaller(file)
+    return np.asarray(units)
 
 
-def _embed_into(units: Floats2d, reader: GenerationReader, name: str, langs: Callable[[int, int], list[str]]) -> None:
+def _embed_into(units: Floats2d, reader: GenerationReader, name: str, langs: Langs, start: int = 0) -> None:
     bags, table = reader.bags("bags"), reader.array("vectors")
-    with progress_bar(total=len(units), label=f"embedding ({name})", unit="doc") as bar:
-        for start in range(0, len(units), _BATCH):
-            stop = min(start + _BATCH, len(units))
-            of_batch = langs(start, stop)
+    with progress_bar(total=len(units) - start, label=f"embedding ({name})", unit="doc") as bar:
+        for first in range(start, len(units), _BATCH):
+            last = min(first + _BATCH, len(units))
+            of_batch = langs(first, last)
             fits = reader.fits.for_languages(name, of_batch)
-            units[start:stop] = unit_rows(embed(bags.slice(start, stop), of_batch, fits, table))
-            bar.update(stop - start)
+            units[first:last] = unit_rows(embed(bags.slice(first, last), of_batch, fits, table))
+            bar.update(last - first)
 
 
 def document_fields(reader: GenerationReader) -> DocumentFields:
     """The fields of all documents of a version, going on from those that an earlier version kept."""
     n = reader.manifest.positions
-    folder = cache_folder(reader)
-    file = folder / f"fields.{n}.sqlite" if folder else None
-    if file is None:
-        return _filled(None, reader)
-    if not file.is_file():
-        temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex}.tmp")
+    folder = cache_folder(reader.folder)
+    if folder is not None and n:
+        file = folder / f"fields.documents.{n}.sqlite"
+        kept = _opened(file)
+        if kept is not None:
+            return kept
         try:
-            older = sorted(file.parent.glob("fields.*.sqlite"), key=lambda old: int(old.name.split(".")[1]))
-            usable = [old for old in older if int(old.name.split(".")[1]) < n]
-            if usable:
-                shutil.copyfile(usable[-1], temporary)
-            _filled(temporary, reader).close()
-            temporary.replace(file)
-            for old in usable:
-                old.unlink(missing_ok=True)
-        finally:
-            temporary.unlink(missing_ok=True)
-    return DocumentFields(file)
+            return _fill_file(file, reader)
+        except (OSError, sqlite3.Error):
+            # a full disk, or a folder that is only read: the answer needs no file
+            pass
+    fields = DocumentFields(None)
+    _fill(fields, reader)
+    return fields
 
 
-def _filled(file: Path | None, reader: GenerationReader) -> DocumentFields:
-    fields = DocumentFields(file)
+def _opened(file: Path) -> DocumentFields | None:
+    """The fields in a file, unless they are missing or damaged."""
+    try:
+        fields = DocumentFields(file, read_only=True)
+        if len(fields) == count_of(file):
+            return fields
+        fields.close()
+    except sqlite3.Error:
+        pass
+    return None
+
+
+def _fill_file(file: Path, reader: GenerationReader) -> DocumentFields:
+    temporary = file.with_name(f".{uuid.uuid4().hex}.tmp")
+    try:
+        for older in smaller(file)[-1:]:
+            whole = _opened(older)
+            if whole is not None:
+                whole.close()
+                shutil.copyfile(older, temporary)
+        fields = DocumentFields(temporary)
+        _fill(fields, reader)
+        # an open file is the same under its new name
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+    remove_smaller(file)
+    return fields
+
+
+def _fill(fields: DocumentFields, reader: GenerationReader) -> None:
     have = len(fields)
 
     def batches() -> Iterator[Any]:
@@ -119,4 +152,3 @@ def _filled(file: Path | None, reader: GenerationReader) -> DocumentFields:
                 bar.update(batch.num_rows)
 
     fields.add(batches())
-    return fields

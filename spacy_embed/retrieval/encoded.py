@@ -30,11 +30,12 @@ ENCODED = pa.schema(
         ("terms", KEYS),
         ("term_counts", COUNTS),
         ("fault", pa.string()),
+        ("given_lang", pa.string()),
     ]
 )
 """``tokens``: how many were looked up. ``keys``: ``lang:form``, a bag of them with ``key_counts`` (in running order
 and unmerged when training asks for sequences). ``terms``: what BM25 indexes, with ``term_counts``. ``fault``: why the
-document could not be encoded, "" if it was."""
+document could not be encoded, "" if it was. ``given_lang``: the language that the corpus names, "" for none."""
 
 Kernel = Callable[[pa.RecordBatch], pa.RecordBatch]
 

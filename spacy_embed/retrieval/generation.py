@@ -1,5 +1,6 @@
 """The files of one generation of an index, opened for a version."""
 
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,10 @@ class GenerationReader:
         rows = self.array("keys.rows") if name == "keys" else None
         return open_keys(self.folder, name, self.manifest.extents, self.manifest.runs.get(name, ()), rows)
 
+    def n_keys(self, name: str) -> int:
+        """How many ``ids``, ``keys`` or ``term_names`` there are."""
+        return max(self.manifest.extent(f"{name}.offsets").items - 1, 0)
+
     @cached_property
     def deleted(self) -> Ints1d:
         """int64[d], positions of deleted documents, ascending."""
@@ -94,7 +99,7 @@ class GenerationReader:
     def fits(self) -> Fits:
         """What was learned of the corpus, widened to the vocabulary of this version."""
         n_rows = self.manifest.extent("vectors").items
-        return Fits.load(self.folder / files.FITS).widened(n_rows, len(self.keys("term_names")))
+        return Fits.load(self.folder / files.FITS).widened(n_rows, self.n_keys("term_names"))
 
     def dataset(self) -> Any:
         """The Lance data set at this version. Raises InputError when it cannot be opened."""
@@ -117,9 +122,13 @@ def open_version(index: Path) -> tuple[GenerationReader, Any]:
         manifest = read_manifest(index)
         folder = manifest.folder(index)
         lock = reader_lock(folder)
-        # a writer may have replaced and removed the generation between the two
+        # a writer may have replaced and removed the generation, or the list of deleted documents, between the two
         if folder.is_dir():
-            return GenerationReader(folder, manifest), lock
+            reader = GenerationReader(folder, manifest)
+            with suppress(InputError):
+                _ = reader.deleted
+                return reader, lock
+    read_deleted(folder, manifest)
     raise InputError(f"{manifest.folder(index)} is missing: index the corpus again.")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,9 @@ from spacy_embed.retrieval.growing_keys import KeysWriter, Runs, layouts
 from spacy_embed.retrieval.manifest import Manifest
 from spacy_embed.retrieval.postings import Postings, plan_ranges, write_postings
 from spacy_embed.types import Doubles1d, Floats2d, Ints1d, Rows
+
+_LAST_VERSION = 2**64 - 1
+"""Lance names the files of its versions by what is left to this, the newest first."""
 
 
 class NewWords(NamedTuple):
@@ -181,7 +184,7 @@ class GenerationWriter:
         if not self._dataset_version:
             dataset = lance.write_dataset(records, place)
         else:
-            dataset = lance.dataset(place)
+            dataset = self._newest_dataset(place)
             if dataset.version != self._dataset_version:
                 # a writer was killed between the data set's commit and the manifest's
                 lance.dataset(place, version=self._dataset_version).restore()
@@ -192,6 +195,18 @@ class GenerationWriter:
             for file in [file for file in folder.iterdir() if file.stat().st_mtime >= started]:
                 fsync(file)
             fsync(folder)
+
+    def _newest_dataset(self, place: str) -> Any:
+        import lance
+
+        try:
+            return lance.dataset(place)
+        except (OSError, ValueError):
+            # a machine that lost power in a commit of the data set: what came after ours was never acknowledged
+            for file in (self.folder / files.DOCUMENTS / "_versions").glob("*.manifest"):
+                if file.stem.isdigit() and _LAST_VERSION - int(file.stem) > self._dataset_version:
+                    file.unlink()
+            return lance.dataset(place)
 
     def finish(self) -> Manifest:
         """Make everything durable and give the version that holds it; it counts once it is saved."""

@@ -2,12 +2,14 @@
 
 import shutil
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from spacy_embed.atomic_files import fsync
+from spacy_embed.errors import InputError
 from spacy_embed.retrieval import manifest as files
 from spacy_embed.retrieval.locks import nobody_reads
-from spacy_embed.retrieval.manifest import Manifest
+from spacy_embed.retrieval.manifest import Manifest, read_manifest
 
 
 def new_generation(index: Path | None = None) -> str:
@@ -28,10 +30,26 @@ def commit_generation(made: Path, manifest: Manifest, index: Path) -> None:
     for file in made.rglob("*"):
         fsync(file)
     (index / files.GENERATIONS).mkdir(exist_ok=True)
+    fsync(made)
     made.rename(manifest.folder(index))
     fsync(index / files.GENERATIONS)
-    manifest.save(index)
-    remove_old_generations(index, manifest)
+    try:
+        manifest.save(index)
+    except OSError:
+        # a full disk gets back what does not count
+        if not _names(index, manifest.generation):
+            shutil.rmtree(manifest.folder(index), ignore_errors=True)
+        raise
+    with suppress(OSError):
+        remove_old_generations(index, manifest)
+
+
+def _names(index: Path, generation: str) -> bool:
+    """Whether an index's manifest names a generation."""
+    try:
+        return read_manifest(index).generation == generation
+    except InputError:
+        return False
 
 
 def remove_old_generations(index: Path, manifest: Manifest) -> None:

@@ -66,9 +66,11 @@ class GrowingArray:
         self.layout = layout
         self.extent = committed
         self.committed = committed
+        self._synced = committed
         wanted = committed.items * layout.item_bytes
         check_size(file, wanted)
-        self._stream = file.open("r+b" if file.exists() else "w+b")
+        self._is_new = not file.exists()
+        self._stream = file.open("w+b" if self._is_new else "r+b")
         self._stream.truncate(wanted)
         self._stream.seek(wanted)
 
@@ -85,8 +87,10 @@ class GrowingArray:
 
     def sync(self) -> Extent:
         """Make what was appended durable and give its extent."""
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
+        if self._is_new or self.extent != self._synced:
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+            self._is_new, self._synced = False, self.extent
         return self.extent
 
     def cut_off(self) -> None:
@@ -95,11 +99,12 @@ class GrowingArray:
             self._stream.flush()
         with suppress(OSError):
             os.ftruncate(self._stream.fileno(), self.committed.items * self.layout.item_bytes)
+            self._stream.seek(self.committed.items * self.layout.item_bytes)
         self.extent = self.committed
 
     def close(self) -> None:
         """Close the file."""
-        # a buffer that a full disk did not take is not tried again
+        # closing writes what is left in the buffer, which a full disk does not take
         with suppress(OSError):
             self._stream.close()
 
@@ -114,8 +119,8 @@ def check_size(file: Path, wanted: int) -> None:
     if found < wanted:
         state = "truncated" if file.exists() else "missing"
         raise InputError(
-            f"{file} is {state}: {found} of {wanted} bytes are there. Rebuild the index's arrays from its documents "
-            "with 'spacy-embed compact', or index the corpus again."
+            f"{file} is {state}: {found} of {wanted} bytes are there. Make the arrays anew from the documents with "
+            "'spacy-embed compact'; if that fails too, index the corpus again."
         )
 
 

@@ -144,6 +144,15 @@ class KeysWriter:
         self.offsets.append(start + np.cumsum([len(word) for word in encoded], dtype=np.int64))
         self._new.append(word_hashes(encoded))
 
+    def index_anew(self) -> None:
+        """One run over all that is there, whatever runs there were."""
+        keys = open_keys(self.folder, self.name, self._extents(), ())
+        self.runs = []
+        self._new = [word_hashes(encode_words(keys.all()))] if len(keys) else []
+
+    def _extents(self) -> dict[str, Extent]:
+        return {f"{self.name}.text": self.text.extent, f"{self.name}.offsets": self.offsets.extent}
+
     def sync(self) -> dict[str, Extent]:
         """Make all that was appended durable, and findable by a run."""
         hashes = np.concatenate([np.empty(0, np.uint64), *self._new])

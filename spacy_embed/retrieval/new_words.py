@@ -71,6 +71,11 @@ class WordFinder:
                     "or index the corpus again."
                 )
 
+    def forget(self) -> None:
+        """Forget what was found: it is in the index by now."""
+        self._found.clear()
+        self._composed.clear()
+
     def new_words(self, keys: Sequence[str], reader: GenerationReader) -> NewWords:
         """Those of some keys that have a vector, with the rows that they get in a version of the index."""
         self._look_up(keys)

@@ -113,7 +113,7 @@ class SourceTables:
                 return table
         kept = self.kept / source["fingerprint"]
         places = [place for place in (kept, Path(source["path"] or kept)) if place.exists()]
-        for place in places[:1]:
+        for place in places:
             with suppress(InputError):
                 opened = load_vectors(place)
                 if opened.fingerprint == source["fingerprint"]:
@@ -133,7 +133,7 @@ def _kept_as_table(table: WordTable, folder: Path) -> WordTable:
     if table.path is not None:
         return table
     try:
-        return table.save(folder)
+        return table.save(folder, overwrite=True)
     except (InputError, OSError):
         return table
 

@@ -64,7 +64,7 @@ def plan_ranges(postings: Runs, offsets: Offsets) -> list[tuple[int, int]]:
     start = ranges[-1][1] if ranges else 0
     entries = int(offsets[n] - offsets[start])
     # at least doubling in size from the last to the first, until they are large: few ranges, however many appends
-    while ranges and int(offsets[ranges[-1][1]] - offsets[ranges[-1][0]]) < min(2 * entries, MOST_ENTRIES // 2):
+    while ranges and int(offsets[ranges[-1][1]] - offsets[ranges[-1][0]]) < min(max(2 * entries, 1), MOST_ENTRIES // 2):
         start = ranges.pop()[0]
         entries = int(offsets[n] - offsets[start])
     while start < n:

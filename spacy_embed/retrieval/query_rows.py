@@ -17,7 +17,7 @@ CLOSE_ENOUGH = 0.6
 vector, and one that is close to no word of the corpus says nothing about its documents."""
 
 
-_AT_ONCE = 256
+_COSINES_AT_ONCE = 1 << 24
 
 
 class QueryRows(NamedTuple):
@@ -66,8 +66,10 @@ class QueryWords:
         units = unit_rows(vectors)
         nearest, cosines = np.zeros(len(units), np.int32), np.zeros(len(units), np.float32)
         inverse = np.divide(1.0, self.norms, out=np.zeros_like(self.norms), where=self.norms > 0)
-        for start in range(0, len(units), _AT_ONCE):
-            block = units[start : start + _AT_ONCE] @ self.table.rows.T * inverse
-            nearest[start : start + _AT_ONCE] = block.argmax(axis=1)
-            cosines[start : start + _AT_ONCE] = block.max(axis=1)
+        at_once = max(1, _COSINES_AT_ONCE // max(len(inverse), 1))
+        for start in range(0, len(units), at_once):
+            block = units[start : start + at_once] @ self.table.rows.T
+            block *= inverse
+            nearest[start : start + at_once] = block.argmax(axis=1)
+            cosines[start : start + at_once] = block.max(axis=1)
         return nearest, cosines

@@ -21,9 +21,22 @@ class Rejects:
         self.path = path
         self.count = 0
         self._stream: TextIO | None = None
+        self._refuse_other_files()
+
+    def _refuse_other_files(self) -> None:
+        if not self.path.exists():
+            return
+        try:
+            with self.path.open(encoding="utf-8") as stream:
+                first = stream.readline()
+            is_ours = not first or set(json.loads(first)) == set(Fault._fields)
+        except (OSError, ValueError, TypeError):
+            is_ours = False
+        if not is_ours:
+            raise InputError(f"{self.path} exists and is no rejects file: name another one with --rejects.")
 
     def __call__(self, fault: Fault) -> None:
-        """Write a fault down."""
+        """Write a fault down. Raises InputError when the file cannot be written."""
         if self._stream is None:
             try:
                 self._stream = self.path.open("w", encoding="utf-8", errors="backslashreplace")
@@ -37,13 +50,17 @@ class Rejects:
         """Finish the file; one of an earlier run goes if there was no fault this time."""
         if self._stream is not None:
             self._stream.close()
-        else:
-            self.path.unlink(missing_ok=True)
+        elif self.path.exists():
+            self.path.unlink()
 
 
 @contextmanager
 def rejects_file(path: Path) -> Iterator[Rejects]:
-    """A rejects file for the length of a job."""
+    """A rejects file for the length of a job.
+
+    Raises:
+        InputError: Something else is there.
+    """
     rejects = Rejects(path)
     try:
         yield rejects

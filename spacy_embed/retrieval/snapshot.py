@@ -15,7 +15,8 @@ from spacy_embed.bags import Bags
 from spacy_embed.errors import InputError, require
 from spacy_embed.retrieval import manifest as files
 from spacy_embed.retrieval.ann import ApproximateCosine, Graph, graph_of
-from spacy_embed.retrieval.derived import cache_folder, document_fields, unit_embeddings
+from spacy_embed.retrieval.cached_files import cache_folder
+from spacy_embed.retrieval.derived import document_fields, unit_embeddings
 from spacy_embed.retrieval.filters import DocumentFields
 from spacy_embed.retrieval.fits import Fits, embed
 from spacy_embed.retrieval.generation import open_version
@@ -25,8 +26,10 @@ from spacy_embed.retrieval.origin import SourceTables, open_origin
 from spacy_embed.retrieval.queries import Queries
 from spacy_embed.retrieval.query_rows import QueryWords
 from spacy_embed.retrieval.ranking import Hits
-from spacy_embed.types import Floats2d, Ints1d
+from spacy_embed.types import Floats2d
 from spacy_embed.vectors.word_table import WordTable
+
+_KEPT_FILTERS = 16
 
 
 class Hit(NamedTuple):
@@ -86,7 +89,8 @@ class Snapshot:
     @property
     def pipelines(self) -> dict[str, Path]:
         """Saved pipelines by language."""
-        folders = {lang: self.reader.folder / files.PIPELINES / lang for lang in self.manifest.languages}
+        # those of languages whose documents were deleted too: more of them may come
+        folders = {lang: self.reader.folder / files.PIPELINES / lang for lang in self.manifest.lang_codes}
         missing = [str(folder) for folder in folders.values() if not (folder / "config.cfg").is_file()]
         if missing:
             raise InputError(f"{missing[0]} is missing: the index is incomplete, index the corpus again.")
@@ -141,13 +145,16 @@ class Snapshot:
 
     def _is_known(self, name: str, method: Any) -> NDArray[np.bool_]:
         """bool[positions], whether a method can score a document at all."""
-        known = np.ones(self.manifest.positions, bool)
+        known = self._has_words(name, method)
         known[self.reader.deleted] = False
-        if name == self.manifest.embedding:
-            known &= self.reader.array(f"norms.{name}") > 0
-        elif name != BM25:
-            known &= np.any(method.units, axis=1)
         return known
+
+    def _has_words(self, name: str, method: Any) -> NDArray[np.bool_]:
+        if name == BM25:
+            return np.ones(self.manifest.positions, bool)
+        if name == self.manifest.embedding:
+            return np.asarray(self.reader.array(f"norms.{name}") > 0)
+        return np.asarray(np.any(method.units, axis=1))
 
     def method(self, name: str) -> Method:
         """The ranking method of that name, built once. Raises InputError when there is none."""
@@ -157,17 +164,16 @@ class Snapshot:
     def _method(self, name: str) -> tuple[Any, NDArray[np.bool_], Eligible]:
         with self._building:
             if check_method(name) not in self._methods:
+                # no method of this object: a cycle would keep an old version, and its lock, until the next collection
+                ids = self.id_keys.words
                 if name == BM25:
-                    method: Any = Bm25(self.reader.postings, self.reader.bags("terms"), self._ids_at)
+                    method: Any = Bm25(self.reader.postings, self.reader.bags("terms"), ids)
                 else:
-                    method = Cosine(name, self._units(name), self._ids_at)
+                    method = Cosine(name, self._units(name), ids)
                 known = self._is_known(name, method)
                 self._methods[name] = method, known, Eligible(np.flatnonzero(~known))
             built: tuple[Any, NDArray[np.bool_], Eligible] = self._methods[name]
             return built
-
-    def _ids_at(self, positions: Ints1d) -> Sequence[str]:
-        return self.id_keys.words(positions)
 
     @cached_property
     def fields(self) -> DocumentFields:
@@ -180,12 +186,16 @@ class Snapshot:
             return everywhere
         with self._building:
             key = f"{name} {where}"
-            if key not in self._filtered:
+            eligible = self._filtered.pop(key, None)
+            if eligible is None:
                 mask = np.zeros(len(known), bool)
-                positions = self.fields.positions(where)
-                mask[positions[positions < len(known)]] = True
-                self._filtered[key] = Eligible.of(mask & known)
-            return self._filtered[key]
+                mask[self.fields.positions(where)] = True
+                eligible = Eligible.of(mask & known)
+            # the one used last at the end, the one used longest ago goes
+            self._filtered[key] = eligible
+            while len(self._filtered) > _KEPT_FILTERS:
+                del self._filtered[next(iter(self._filtered))]
+            return eligible
 
     def matching(self, where: str) -> list[str]:
         """Ids of the documents that a condition holds for. Raises InputError for a faulty one."""
@@ -211,12 +221,14 @@ class Snapshot:
         """
         with self._building:
             if name not in self._graphs:
-                method, _, eligible = self._method(name)
+                method = self._method(name)[0]
                 if not isinstance(method, Cosine):
                     raise InputError(f"Only embeddings are searched approximately, not {name!r}.")
-                folder = cache_folder(self.reader)
+                folder = cache_folder(self.reader.folder)
                 file = folder / f"graph.{name}.{self.manifest.positions}.usearch" if folder else None
-                self._graphs[name] = graph_of(method.units, eligible, file)
+                # deleted documents stay in it: it is the same for every version of so many documents
+                empty = Eligible(np.flatnonzero(~self._has_words(name, method)))
+                self._graphs[name] = graph_of(method.units, empty, file)
             return self._graphs[name]
 
     def rank(

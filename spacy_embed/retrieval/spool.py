@@ -17,8 +17,8 @@ from spacy_embed.retrieval.corpus_formats import Document
 from spacy_embed.retrieval.encoded import SEPARATOR, Vocabulary, form_of, json_text, list_bags, list_columns
 from spacy_embed.retrieval.text_lines import Fault, Report, refuse
 
-_KEPT = ("id", "lang", "title", "text", "metadata", "where", "tokens", "fault")
-_COMPARED = ("id", "title", "text", "metadata")
+_KEPT = ("id", "lang", "title", "text", "metadata", "where", "tokens", "fault", "given_lang")
+_COMPARED = ("id", "given_lang", "title", "text", "metadata")
 _CHUNK_ROWS = 8192
 _CHUNK_BYTES = 32_000_000
 _JOB = "job.json"
@@ -44,6 +44,8 @@ class Spool:
         self._chunks: list[Path] = []
         if _read_job(folder) == job:
             self._chunks = _chunks_in_order(folder)
+            for stale in set(folder.glob("*.arrow")) - set(self._chunks):
+                stale.unlink()
         else:
             shutil.rmtree(folder)
             folder.mkdir()
@@ -57,7 +59,8 @@ class Spool:
             rows = [row for batch in expected for row in batch]
             here = list(islice(stream, len(rows)))
             if rows != [_compared(document) for document in here]:
-                for stale in self._chunks[number:]:
+                # the last first: what is left by a kill in between is an unbroken sequence
+                for stale in reversed(self._chunks[number:]):
                     stale.unlink()
                 del self._chunks[number:]
                 yield from here
@@ -157,7 +160,7 @@ def report_faults(batch: pa.RecordBatch, report: Report) -> None:
 
 
 def _compared(document: Document) -> dict[str, str]:
-    fields = {"id": document.id, "title": document.title, "text": document.text}
+    fields = {"id": document.id, "given_lang": document.lang, "title": document.title, "text": document.text}
     return {**fields, "metadata": json_text(document.metadata)}
 
 

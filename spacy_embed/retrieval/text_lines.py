@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import re
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -14,6 +15,8 @@ from spacy_embed.errors import InputError
 
 STANDARD_INPUT = Path("-")
 
+_PLACE = re.compile("(.*), line ([0-9]+)", re.DOTALL)
+
 
 class Fault(NamedTuple):
     """Something in a corpus that cannot be used."""
@@ -23,13 +26,13 @@ class Fault(NamedTuple):
     """From 1; 0 for a file as a whole."""
     reason: str
     content: str = ""
-    """The line as it stands."""
+    """The line as it stands, or the document's text."""
 
     @classmethod
     def at(cls, where: str, reason: str, content: str) -> "Fault":
         """From a place as messages give it, ``FILE, line N`` or ``FILE``."""
-        file, _, line = where.rpartition(", line ")
-        return cls(file, int(line), reason, content) if file else cls(where, 0, reason, content)
+        found = _PLACE.fullmatch(where)
+        return cls(found[1], int(found[2]), reason, content) if found else cls(where, 0, reason, content)
 
     @property
     def message(self) -> str:
@@ -51,7 +54,7 @@ class ReadingPlace:
 
     def __init__(self, total: int | None = None) -> None:
         self.total = total
-        self._before = 0
+        self._before = 0.0
         self._raw: BinaryIO | None = None
 
     @contextmanager
@@ -68,6 +71,10 @@ class ReadingPlace:
                 self._before += raw.tell() if raw.seekable() else 0
                 self._raw = None
 
+    def advance(self, n_bytes: float) -> None:
+        """Count bytes that were read by other means than ``open``."""
+        self._before += n_bytes
+
     @property
     def fraction(self) -> float | None:
         """Share of the bytes that have been read, 0 to 1; None when nobody knows how many there are."""
@@ -75,6 +82,11 @@ class ReadingPlace:
             return None
         here = self._raw.tell() if self._raw is not None and not self._raw.closed else 0
         return min(1.0, (self._before + here) / self.total)
+
+
+def name_of(path: Path) -> str:
+    """A file as messages call it."""
+    return "standard input" if path == STANDARD_INPUT else str(path)
 
 
 def read_lines(
@@ -91,7 +103,7 @@ def read_lines(
     Raises:
         InputError: There is no such file, or a fault as ``report`` sees fit.
     """
-    number = 0
+    number, name = 0, name_of(path)
     try:
         with (place or ReadingPlace()).open(path) as stream:
             for number, raw in enumerate(stream, start=1):
@@ -100,14 +112,14 @@ def read_lines(
                     line = raw.decode("utf-8")
                 except UnicodeDecodeError as error:
                     reason = f"not UTF-8 ({error.reason} at byte {error.start}). Convert the file."
-                    report(Fault(str(path), number, reason, raw.decode("utf-8", "replace").rstrip("\r\n")))
+                    report(Fault(name, number, reason, raw.decode("utf-8", "replace").rstrip("\r\n")))
                     continue
                 if blank or line.strip():
                     yield number, line.rstrip("\r\n")
     except FileNotFoundError as error:
         raise InputError(f"There is no file at {path}: check the path.") from error
     except (OSError, EOFError, zlib.error) as error:
-        report(Fault(str(path), 0, f"cannot be read after line {number} ({error})."))
+        report(Fault(name, 0, f"cannot be read after line {number} ({error})."))
 
 
 def read_json_lines(

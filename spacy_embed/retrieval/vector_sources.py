@@ -43,9 +43,13 @@ def vocabulary_of(forms: Mapping[str, Sequence[str]], tables: Tables) -> Iterato
         tables: The table of each language.
     """
     start = 0
-    distinct = {id(tables[language]): tables[language] for language in sorted(tables)}
-    for number, table in enumerate(distinct.values()):
-        languages = [language for language in sorted(forms) if tables[language] is table]
+    # numbered as ``provenance`` lists them
+    languages_of: dict[str, list[str]] = {}
+    for language in sorted(tables):
+        languages_of.setdefault(tables[language].fingerprint, []).append(language)
+    for number, languages in enumerate(languages_of.values()):
+        table = tables[languages[0]]
+        languages = [language for language in languages if language in forms]
         keys = [key_of(language, form) for language in languages for form in forms[language]]
         rows = np.concatenate([np.empty(0, np.int32), *(table.find(forms[language]) for language in languages)])
         found = np.flatnonzero(rows >= 0)
