@@ -15,6 +15,7 @@ import os
 import statistics
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -63,7 +64,8 @@ class Measured(NamedTuple):
     cpu: float
     """User and system, workers included."""
     peak_mb: float
-    """Resident memory of the largest of its processes."""
+    """Memory of its own of the largest of its processes, at most; mapped files, which the system can take back at any
+    time, are not counted where that can be told apart (Linux)."""
 
 
 def say(message: str) -> None:
@@ -108,17 +110,58 @@ def make_corpus(text: Path, langs: list[str], words: int, n: int, file: Path) ->
     return file
 
 
+class Watch:
+    """Looks at the memory of a process and its children ten times a second."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.peak = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def _look(self) -> None:
+        while not self._ended.wait(0.1):
+            for pid in [self.pid, *children(self.pid)]:
+                self.peak = max(self.peak, own_memory(pid))
+
+    def stop(self) -> int:
+        """The most bytes that one of them had, 0 where that is not known."""
+        self._ended.set()
+        self._thread.join()
+        return self.peak
+
+
+def children(pid: int) -> list[int]:
+    """Processes that a process started."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def own_memory(pid: int) -> int:
+    """Bytes of anonymous memory in use."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
+
+
 def measure(command: list[object]) -> Measured:
     """Run a command that prints JSON with ``seconds``, and watch what it takes."""
     process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
+    watched = Watch(process.pid)
     printed = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
+    peak = watched.stop() or usage.ru_maxrss * 1000
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         sys.exit(f"failed: {command}")
     facts = json.loads(printed.splitlines()[-1])
-    return Measured(facts["seconds"], facts.get("cpu", usage.ru_utime + usage.ru_stime), usage.ru_maxrss / 1000)
+    return Measured(facts["seconds"], facts.get("cpu", usage.ru_utime + usage.ru_stime), peak / 1e6)
 
 
 def medians(command: list[object], runs: int) -> Measured:

@@ -128,7 +128,7 @@ def delete_command(
 ) -> None:
     """Delete documents, in one commit. They are found no more at once; 'compact' takes them off the disk."""
     require_search("change an index")
-    from spacy_embed.retrieval.changes import delete
+    from spacy_embed.retrieval.deletion import delete
     from spacy_embed.retrieval.snapshot import Snapshot
     from spacy_embed.retrieval.text_lines import read_lines
 

@@ -11,9 +11,10 @@ from spacy_embed.errors import InputError
 from spacy_embed.pipeline.query_encoder import QueryEncoder
 from spacy_embed.pipeline.text_kernel import AUTO, TextKernel
 from spacy_embed.pipeline.workers import encode_batches
-from spacy_embed.retrieval.changes import COMMIT_EVERY, IndexWriter, delete
+from spacy_embed.retrieval.changes import COMMIT_EVERY, IndexWriter
 from spacy_embed.retrieval.compaction import compact
 from spacy_embed.retrieval.corpus_formats import Document, document_of
+from spacy_embed.retrieval.deletion import delete
 from spacy_embed.retrieval.encoded import text_batches
 from spacy_embed.retrieval.manifest import MARKER, read_manifest
 from spacy_embed.retrieval.snapshot import Hit, Snapshot

@@ -79,7 +79,7 @@ def _rewrite(old: GenerationReader, made: Path, *, refit: bool) -> Manifest:
 def _take_over(old: GenerationReader, made: Path) -> Manifest:
     """What stays as it is: the vocabulary, its vectors and their origin, and the pipelines."""
     for name in (files.ORIGIN, files.PIPELINES):
-        shutil.copytree(old.folder / name, made / name)
+        _copy(old.folder / name, made / name)
     names = [*VOCABULARY_FILES, *layouts("keys"), *layouts("term_names")]
     for name in names:
         if name in old.layouts:
@@ -98,6 +98,17 @@ def _take_over(old: GenerationReader, made: Path) -> Manifest:
         found=0,
         without_vector=0,
     )
+
+
+def _copy(source: Path, target: Path) -> None:
+    # not copytree, whose errors are a list of what went wrong
+    target.mkdir()
+    for path in sorted(source.rglob("*")):
+        place = target / path.relative_to(source)
+        if path.is_dir():
+            place.mkdir()
+        else:
+            shutil.copyfile(path, place)
 
 
 def _link(source: Path, target: Path) -> None:

@@ -52,6 +52,16 @@ def _names(index: Path, generation: str) -> bool:
         return False
 
 
+def save_version(manifest: Manifest, index: Path) -> None:
+    """Commit a version, and take away what no version needs any more; call with the writer's lock held."""
+    manifest.save(index)
+    with suppress(OSError):
+        for file in manifest.folder(index).glob("deleted.*.npy"):
+            if file.name != manifest.deleted:
+                file.unlink()
+        remove_old_generations(index, manifest)
+
+
 def remove_old_generations(index: Path, manifest: Manifest) -> None:
     """Remove all generations but the manifest's; those that are being read stay until the next time."""
     for folder in list((index / files.GENERATIONS).iterdir()):

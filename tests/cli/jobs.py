@@ -8,7 +8,7 @@ import sys
 from collections import deque
 from contextlib import suppress
 
-_AHEAD = 2
+_AHEAD = 1
 _PROGRAM = """
 import json, sys
 import lance, usearch.index

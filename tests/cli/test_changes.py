@@ -49,6 +49,14 @@ def index(made, tmp_path):
     return Path(shutil.copytree(made, tmp_path / "index"))
 
 
+@pytest.fixture
+def piped(monkeypatch):
+    def put(text):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+    return put
+
+
 def assert_done(result):
     assert (result.code, result.err) == (0, "")
     return [json.loads(line) for line in result.out.splitlines()]
@@ -98,15 +106,15 @@ def test_acknowledged_documents_are_the_first_of_the_corpus(cli, index, tmp_path
     assert [commit["committed"] for commit in commits][:-1] == [1, 2, 3, 4]
 
 
-def test_documents_come_through_a_pipe(cli, jobs, index):
+def test_documents_come_through_a_pipe(cli, jobs, index, piped):
     code, out, err = jobs.run("add", index, "-", text="".join(json.dumps(row) + "\n" for row in river(range(3))))
     assert (code, err) == (0, "")
     assert "added 3" in out
-    code, _, err = jobs.run("update", index, "-", "--lang", "en", text="Bread on the bridge\nSourdough\n")
-    assert (code, err) == (0, "")
+    piped("Bread on the bridge\nSourdough\n")
+    assert_done(cli("update", index, "-", "--lang", "en", "--json"))
     assert {"d0", "d1", "d2", "1", "2"} < set(ids_of(index))
-    code, _, err = jobs.run("delete", index, "--ids", "-", text="d0\n1\n")
-    assert (code, err) == (0, "")
+    piped("d0\n1\n")
+    assert_done(cli("delete", index, "--ids", "-", "--json"))
     assert {"d0", "1"}.isdisjoint(ids_of(index))
 
 
@@ -192,8 +200,8 @@ def test_two_workers_add_what_one_does(cli, jobs, index, tmp_path):
     assert all(of_one[id_].tobytes() == of_two[id_].tobytes() for id_ in of_one)
 
 
-def test_standard_input_of_words_that_are_no_json(cli, index, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"text": "river"\n')))
+def test_standard_input_of_words_that_are_no_json(cli, index, piped):
+    piped('{"text": "river"\n')
     assert_refused(cli("add", index, "-"), "standard input, line 1", "not valid JSON")
     assert len(ids_of(index)) == 15
     assert [path.name for path in index.parent.iterdir()] == ["index"]

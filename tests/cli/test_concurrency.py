@@ -53,7 +53,7 @@ def revision(index):
 
 
 def test_two_processes_add_while_others_search(cli, jobs, index, tmp_path):
-    corpora = [write(tmp_path / f"{n}.jsonl", river(range(n, n + 600))) for n in (1000, 2000)]
+    corpora = [write(tmp_path / f"{n}.jsonl", river(range(n, n + 400))) for n in (1000, 2000)]
     ready = [jobs.ready() for _ in corpora]
     adders = [
         begin(job, "add", index, corpus, "--commit-every", 40) for job, corpus in zip(ready, corpora, strict=True)
@@ -73,9 +73,9 @@ def test_two_processes_add_while_others_search(cli, jobs, index, tmp_path):
     for adder in adders:
         code, out, err = finish(adder)
         assert code == 0
-        assert "added 600" in out
+        assert "added 400" in out
         assert set(err.splitlines()) <= {"waiting for another process that writes to the index"}
-    everything = [*river(range(20)), *river(range(1000, 1600)), *river(range(2000, 2600))]
+    everything = [*river(range(20)), *river(range(1000, 1400)), *river(range(2000, 2400))]
     assert contents(Snapshot(index)).keys() == {row["id"] for row in everything}
     assert cli("info", index, "--verify").code == 0
     assert searches > 2
@@ -103,7 +103,7 @@ def test_a_reader_keeps_its_version_after_all_changes(cli, jobs, index, tmp_path
         ["refit", index],
         ["update", index, write(tmp_path / "u.jsonl", [{**river([11])[0], "text": "Bread"}])],
     ):
-        assert jobs.run(*command)[0] == 0
+        assert jobs.run(*command)[0] == 0 if command[0] in ("add", "compact") else cli(*command).code == 0
         assert contents(old.snapshot) == held
         assert {method: scores(old, method, ["old river", "bread"], "en") for method in found} == found
     assert scores(old, "mean", ["river"], "en")[0].keys() == held.keys()

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals a
 
 KILLS = int(os.environ.get("SPACY_EMBED_KILLS", "10"))
 COMMIT_EVERY = 250
-JOBS = ("add", "index", "compact", "update", "refit", "add 2", "delete", "index new", "index 2", "compact")
+JOBS = ("add", "index", "compact", "update", "refit", "add 2", "delete", "index new", "compact", "add", "index 2")
 """Commands by turns; the number is that of workers."""
 
 HELD, ADDED, ANEW = range(2500), range(2500, 4500), range(10_000, 18_500)

@@ -66,7 +66,7 @@ def made(tables, tmp_path_factory):
     return make_index(tmp_path_factory.mktemp("made") / "index", fields, {"en": tables["en"]}).path
 
 
-@pytest.fixture(params=["index", "add", "update"])
+@pytest.fixture(params=["index", "add"])
 def run(request, cli, made, tables, tmp_path):
     """Index a corpus, or add it to an index that holds a document."""
 
@@ -99,7 +99,7 @@ def test_weird_documents_are_indexed(run, cli, tmp_path):
     documents = held(tmp_path / "index")
     assert {id_: text for id_, (_, _, text, _) in documents.items()} == {row["_id"]: row["text"] for row in rows}
     assert documents["fields"][3] == {**{k: v for k, v in KEPT["fields"].items() if k not in ("x", "text")}, "x": "NaN"}
-    for method in ("bm25", "tfidf", "sif"):
+    for method in ("bm25", "sif"):
         for more in ([], ["--json"], ["--where", "lang = 'en'"], ["--where", "t = 1", "-k", 1]):
             assert cli("search", tmp_path / "index", "river", "--method", method, "-k", 50, *more).code == 0
     for command in (["compact"], ["refit"], ["info"]):
@@ -157,18 +157,13 @@ def test_bytes_that_are_no_text(cli, made, tmp_path):
     assert [reject["line"] for reject in rejects] == [2, 3, 4]
 
 
-@pytest.mark.parametrize("command", ["index", "add"])
-def test_a_document_of_five_megabytes(cli, made, tables, tmp_path, command):
+def test_a_document_of_five_megabytes(cli, made, tmp_path):
     text = "The old river flooded " * 230_000
     assert len(text) > 5_000_000
     rows = [GOOD[0], {"_id": "long", "text": text, "lang": "en"}, GOOD[1]]
     (tmp_path / "c.jsonl").write_text("\n".join(lines_of(rows)), encoding="utf-8")
-    index = tmp_path / "index"
-    arguments = ["index", tmp_path / "c.jsonl", index, "--vectors", tables["en"].path]
-    if command == "add":
-        shutil.copytree(made, index)
-        arguments = ["add", index, tmp_path / "c.jsonl", "--skip-bad"]
-    result = cli(*arguments)
+    index = shutil.copytree(made, tmp_path / "index")
+    result = cli("add", index, tmp_path / "c.jsonl", "--skip-bad")
     assert (result.code, result.err) == (0, "")
     assert held(index)["long"][2] == text
     found = json.loads(cli("search", index, "flooded", "-k", 1, "--json").out)["hits"]

@@ -10,7 +10,7 @@ from spacy_embed.pipeline.index import Added, Index
 from spacy_embed.pipeline.text_kernel import TextKernel
 from spacy_embed.pipeline.workers import encode_batches
 from spacy_embed.retrieval import derived, generation, generations
-from spacy_embed.retrieval.changes import IndexWriter, delete
+from spacy_embed.retrieval.changes import IndexWriter
 from spacy_embed.retrieval.compaction import compact
 from spacy_embed.retrieval.encoded import text_batches
 from spacy_embed.retrieval.snapshot import Snapshot
@@ -49,7 +49,7 @@ def test_an_index_compacted_between_two_commits_of_an_adder(path, refit):
 
 def test_documents_deleted_and_added_by_another_between_two_commits(path):
     def change():
-        delete(path, ["new0", "en0"])
+        Index(path).delete(["new0", "en0"])
         Index(path).add([NEW[3], {"id": "other", "lang": "en", "text": "sourdough"}])
 
     added_with(path, change)
@@ -178,3 +178,4 @@ def test_embeddings_removed_by_the_reader_of_a_later_version(path, monkeypatch):
 
     monkeypatch.setattr(derived.np, "load", load_after_another)
     assert opened.method("mean").units.shape == (3, 64)
+    assert later[0].units.shape == (7, 64)
