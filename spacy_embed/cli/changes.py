@@ -77,34 +77,27 @@ def _add(
     replacing: bool,
 ) -> None:
     require_search("change an index")
-    from spacy_embed.pipeline.text_kernel import TextKernel
-    from spacy_embed.pipeline.workers import encode_batches
-    from spacy_embed.retrieval.changes import IndexWriter
-    from spacy_embed.retrieval.corpus import Corpus
-    from spacy_embed.retrieval.encoded import text_batches
+    started = time.perf_counter()
+    from spacy_embed.pipeline.workers import WorkerPool
     from spacy_embed.retrieval.snapshot import Snapshot
 
-    started = time.perf_counter()
     # kept to the end: its pipelines are loaded when a language is first met
     snapshot = Snapshot(index)
-    pipelines = {**pipelines_by_language(pipeline or []), **snapshot.pipelines}
-    with faults_reported(skip_bad, rejects, index) as report:
+    with WorkerPool(workers) as pool, faults_reported(skip_bad, rejects, index) as report:
+        from spacy_embed.pipeline.text_kernel import TextKernel
+        from spacy_embed.retrieval.changes import IndexWriter
+        from spacy_embed.retrieval.corpus import Corpus
+        from spacy_embed.retrieval.encoded import text_batches
+
+        pipelines = {**pipelines_by_language(pipeline or []), **snapshot.pipelines}
         kernel = TextKernel(lang, pipelines, keep_going=skip_bad or rejects is not None)
         given = kernel.pipeline_tables() if snapshot.manifest.source == "spacy" else None
         writer = IndexWriter(
-            index,
-            kernel.save_pipelines,
-            replacing=replacing,
-            report=report,
-            given=given,
-            on_wait=_say_waiting,
+            index, kernel.save_pipelines, replacing=replacing, report=report, given=given, on_wait=_say_waiting
         )
         documents = Corpus(path, lines=lines, report=report)
-        encoded = encode_batches(
-            kernel,
-            text_batches(writer.rest(documents, "" if lang == "auto" else lang), size=min(2048, commit_every)),
-            workers,
-        )
+        rest = writer.rest(documents, "" if lang == "auto" else lang)
+        encoded = pool.encode(kernel, text_batches(rest, size=min(2048, commit_every)))
         totals = {"added": 0, "replaced": 0}
         for commit in writer.add(with_progress(encoded, documents), commit_every):
             totals["added"] += commit.added

@@ -49,19 +49,20 @@ def index_command(
 ) -> None:
     """Make an index of a corpus: each document through its own language's pipeline."""
     require_search("index a corpus")
-    from spacy_embed.atomic_files import check_free
-    from spacy_embed.pipeline.text_kernel import TextKernel
-    from spacy_embed.pipeline.workers import encode_batches
-    from spacy_embed.retrieval.corpus import Corpus
-    from spacy_embed.retrieval.encoded import text_batches
-    from spacy_embed.retrieval.index_build import IndexPlan, build_index
-    from spacy_embed.retrieval.manifest import MARKER
-    from spacy_embed.retrieval.spool import Spool
-
     started = time.perf_counter()
+    from spacy_embed.atomic_files import check_free
+    from spacy_embed.pipeline.workers import WorkerPool
+    from spacy_embed.retrieval.manifest import MARKER
+
     check_free(out, overwrite=overwrite, marker=MARKER)
     source, tables = vector_source(vectors or [])
-    with faults_reported(skip_bad, rejects, out) as report:
+    with WorkerPool(workers) as pool, faults_reported(skip_bad, rejects, out) as report:
+        from spacy_embed.pipeline.text_kernel import TextKernel
+        from spacy_embed.retrieval.corpus import Corpus
+        from spacy_embed.retrieval.encoded import text_batches
+        from spacy_embed.retrieval.index_build import IndexPlan, build_index
+        from spacy_embed.retrieval.spool import Spool
+
         kernel = TextKernel(
             lang,
             pipelines_by_language(pipeline or []),
@@ -77,7 +78,7 @@ def index_command(
 
         def spool_documents(folder: Path) -> Spool:
             spool = Spool(folder, kernel.identity(), report)
-            encoded = encode_batches(kernel, text_batches(spool.rest(documents)), workers)
+            encoded = pool.encode(kernel, text_batches(spool.rest(documents)))
             spool.add(with_progress(encoded, documents))
             return spool
 

@@ -1,5 +1,6 @@
 """Worker processes: texts go to them, arrays come back, in order; the parent writes."""
 
+import importlib
 import multiprocessing
 import os
 import signal
@@ -7,50 +8,74 @@ import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-from spacy_embed.pipeline.text_kernel import TextKernel
+    from spacy_embed.pipeline.text_kernel import TextKernel
 
 
-def encode_batches(kernel: TextKernel, batches: Iterable[pa.RecordBatch], workers: int) -> Iterator[pa.RecordBatch]:
-    """Encode in this process, or in worker processes with results in the order of the batches.
+class WorkerPool:
+    """Processes that encode, importing what they need while the parent does the same.
 
     Args:
-        kernel: What encodes.
-        batches: Batches of ``TEXTS``; read no further ahead than the workers can use.
-        workers: Processes; 1 for none beside this one.
+        workers: How many; 1 for none beside this one.
     """
-    if workers <= 1:
-        yield from map(kernel, batches)
-        return
-    # spawn: a fork of a process with BLAS or Lance threads may hang
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_set_kernel, initargs=(kernel,))
-    waiting: list[Future[pa.RecordBatch]] = []
-    try:
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._pool: ProcessPoolExecutor | None = None
+        if workers > 1:
+            # spawn: a fork of a process with BLAS or Lance threads may hang
+            self._pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin)
+            for _ in range(workers):
+                self._pool.submit(os.getpid)
+
+    def __enter__(self) -> "WorkerPool":
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if self._pool is not None:
+            # workers end by themselves after the batch at hand: killed in the middle of a message, they would leave the
+            # pool's own thread waiting for the rest of it
+            self._pool.shutdown(wait=error is None, cancel_futures=True)
+
+    def encode(self, kernel: "TextKernel", batches: Iterable["pa.RecordBatch"]) -> Iterator["pa.RecordBatch"]:
+        """Encoded batches, in the order of the batches.
+
+        Args:
+            kernel: What encodes.
+            batches: Batches of ``TEXTS``; read no further ahead than the workers can use.
+        """
+        if self._pool is None:
+            yield from map(kernel, batches)
+            return
+        waiting: list[Future[pa.RecordBatch]] = []
         for batch in batches:
-            waiting.append(pool.submit(_encode, batch))
-            if len(waiting) >= 2 * workers:
+            waiting.append(self._pool.submit(_encode, kernel, batch))
+            if len(waiting) >= 2 * self.workers:
                 yield waiting.pop(0).result()
         while waiting:
             yield waiting.pop(0).result()
-        pool.shutdown()
-    except BaseException:
-        # workers end by themselves after the batch at hand: killed in the middle of a message, they would leave the
-        # pool's own thread waiting for the rest of it
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
 
 
-_kernel: TextKernel | None = None
+def encode_batches(
+    kernel: "TextKernel", batches: Iterable["pa.RecordBatch"], workers: int
+) -> Iterator["pa.RecordBatch"]:
+    """Encode in this process, or in worker processes that last as long as the batches; see ``WorkerPool.encode``."""
+    with WorkerPool(workers) as pool:
+        yield from pool.encode(kernel, batches)
 
 
-def _set_kernel(kernel: TextKernel) -> None:
-    global _kernel
-    _kernel = kernel
+_kernels: dict[str, Any] = {}
+
+
+def _begin() -> None:
     # Ctrl-C goes to every process of the terminal; the parent sees to the workers
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    importlib.import_module("spacy_embed.pipeline.text_kernel")
 
 
 def _end_with_parent() -> None:
@@ -61,6 +86,6 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _encode(batch: pa.RecordBatch) -> pa.RecordBatch:
-    assert _kernel is not None
-    return _kernel(batch)
+def _encode(kernel: "TextKernel", batch: "pa.RecordBatch") -> "pa.RecordBatch":
+    # a kernel comes without its pipelines: the one that has loaded them is kept
+    return _kernels.setdefault(str(kernel.identity()), kernel)(batch)

@@ -129,7 +129,7 @@ def map_array(file: Path, layout: Layout, extent: Extent) -> NDArray[Any]:
     check_size(file, extent.items * layout.item_bytes)
     if extent.items == 0:
         return np.empty(layout.shape(0), layout.dtype)
-    return np.memmap(file, layout.dtype, "r", shape=layout.shape(extent.items))
+    return np.asarray(np.memmap(file, layout.dtype, "r", shape=layout.shape(extent.items)))
 
 
 def read_items(file: Path, layout: Layout, start: int, stop: int) -> NDArray[Any]:

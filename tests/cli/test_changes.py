@@ -12,7 +12,21 @@ from spacy_embed.pipeline.index import Index
 from spacy_embed.retrieval.snapshot import Snapshot
 from tests.cli.jobs import Jobs, finish
 from tests.conftest import CORPORA, LANGUAGES, TEXTS
-from tests.stores import METHODS, assert_same_scores, contents, embeddings, make_index, scores, word_bags
+from tests.stores import (
+    METHODS,
+    assert_same_scores,
+    cache_pipelines,
+    contents,
+    embeddings,
+    make_index,
+    scores,
+    word_bags,
+)
+
+
+@pytest.fixture(autouse=True)
+def _cached_pipelines(monkeypatch):
+    cache_pipelines(monkeypatch)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,12 @@ from spacy_embed.pipeline.index import Index
 from spacy_embed.retrieval.snapshot import Snapshot
 from tests.cli.jobs import Jobs, begin, finish
 from tests.conftest import TEXTS
-from tests.stores import METHODS, contents, make_index, scores
+from tests.stores import METHODS, cache_pipelines, contents, make_index, scores
+
+
+@pytest.fixture(autouse=True)
+def _cached_pipelines(monkeypatch):
+    cache_pipelines(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +61,7 @@ def test_two_processes_add_while_others_search(cli, jobs, index, tmp_path):
     corpora = [write(tmp_path / f"{n}.jsonl", river(range(n, n + 400))) for n in (1000, 2000)]
     ready = [jobs.ready() for _ in corpora]
     adders = [
-        begin(job, "add", index, corpus, "--commit-every", 40) for job, corpus in zip(ready, corpora, strict=True)
+        begin(job, "add", index, corpus, "--commit-every", 50) for job, corpus in zip(ready, corpora, strict=True)
     ]
     searches, held = 0, 20
     while any(adder.poll() is None for adder in adders) or not searches:
@@ -83,7 +88,7 @@ def test_two_processes_add_while_others_search(cli, jobs, index, tmp_path):
 
 def test_two_processes_add_the_same_documents(cli, jobs, index, tmp_path):
     corpus = write(tmp_path / "c.jsonl", river(range(1000, 1300)))
-    adders = [jobs.start("add", index, corpus, "--commit-every", 20, "--json") for _ in range(2)]
+    adders = [jobs.start("add", index, corpus, "--commit-every", 60, "--json") for _ in range(2)]
     totals = [json.loads(finish(adder)[1].splitlines()[-1]) for adder in adders]
     assert sum(total["added"] for total in totals) == 300
     assert len(contents(Snapshot(index))) == 320

@@ -8,11 +8,16 @@ import pytest
 
 from spacy_embed.retrieval.snapshot import Snapshot
 from tests.conftest import TEXTS
-from tests.stores import contents, make_index
+from tests.stores import cache_pipelines, contents, make_index
 
 FIRST = [{"id": f"en{i}", "lang": "en", "text": text, "metadata": {"n": i}} for i, text in enumerate(TEXTS["en"])]
 NEW = {"_id": "new", "lang": "en", "text": "Lanterns on the river"}
 COMMANDS = ("search", "add", "update", "delete", "compact", "refit", "info")
+
+
+@pytest.fixture(autouse=True)
+def _cached_pipelines(monkeypatch):
+    cache_pipelines(monkeypatch)
 
 
 @pytest.fixture(scope="module")

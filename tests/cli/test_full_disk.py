@@ -16,7 +16,7 @@ import pytest
 from spacy_embed.pipeline.index import Index
 from tests.cli.jobs import Jobs, begin, finish
 from tests.conftest import TEXTS
-from tests.stores import contents, make_index, scores
+from tests.stores import cache_pipelines, contents, make_index, scores
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux's limits, mounts and capabilities")
 
@@ -32,6 +32,11 @@ def rows_of(numbers):
 def write(file, rows):
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return file
+
+
+@pytest.fixture(autouse=True)
+def _cached_pipelines(monkeypatch):
+    cache_pipelines(monkeypatch)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ import pytest
 from spacy_embed.pipeline.index import Index
 from spacy_embed.retrieval.snapshot import Snapshot
 from tests.cli.jobs import Jobs, begin, finish, kill
-from tests.stores import contents, make_index, random_table
+from tests.stores import cache_pipelines, contents, make_index, random_table
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and process groups")
 
@@ -49,6 +49,11 @@ def texts(numbers, changed=False):
 def write_corpus(file, documents):
     rows = ({"_id": id_, "lang": "en", "text": text} for id_, text in documents.items())
     file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+
+
+@pytest.fixture(autouse=True)
+def _cached_pipelines(monkeypatch):
+    cache_pipelines(monkeypatch)
 
 
 @pytest.fixture(scope="module")

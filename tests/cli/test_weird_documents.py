@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from spacy_embed.retrieval.snapshot import Snapshot
-from tests.stores import contents, make_index
+from tests.stores import cache_pipelines, contents, make_index
 
 GOOD = [{"_id": "first", "text": "The old river", "lang": "en"}, {"_id": "last", "text": "A bridge", "lang": "en"}]
 
@@ -58,6 +58,11 @@ FATAL = {
     "surrogate in a field": '{"_id": "x", "text": "river", "k": "\\ud800"}',
     "surrogate in language": '{"_id": "x", "text": "river", "lang": "\\ud800"}',
 }
+
+
+@pytest.fixture(autouse=True)
+def _cached_pipelines(monkeypatch):
+    cache_pipelines(monkeypatch)
 
 
 @pytest.fixture(scope="module")

@@ -134,14 +134,19 @@ def test_many_small_commits_equal_a_large_one(documents, full_tables, tmp_path):
     assert len(small.snapshot.manifest.postings) < 10 < len(files)
 
 
-@pytest.fixture
-def index(tables, tmp_path):
+@pytest.fixture(scope="module")
+def made(tables, tmp_path_factory):
     fields = [
         {"id": f"{code}{i}", "lang": code, "text": text, "metadata": {"n": i}}
         for code in LANGUAGES
         for i, text in enumerate(TEXTS[code])
     ]
-    return make_index(tmp_path / "index", fields, tables)
+    return make_index(tmp_path_factory.mktemp("made") / "index", fields, tables).path
+
+
+@pytest.fixture
+def index(made, tmp_path):
+    return Index(shutil.copytree(made, tmp_path / "index"))
 
 
 def test_deleted_documents_are_found_by_no_method_and_not_counted(index, lang):
