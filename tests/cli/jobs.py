@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -45,6 +46,8 @@ class Jobs:
             self._ahead.append(self._spawn())
         job = self._ahead.popleft()
         self._started.append(job)
+        is_heard, _, _ = select.select([job.stdout], [], [], 60)
+        assert is_heard
         assert job.stdout.readline() == b"ready\n", job.stderr.read().decode()
         self._ahead.append(self._spawn())
         return job

@@ -100,8 +100,10 @@ def start(job, jobs, material, folder):
     is_made = job.startswith("index")
     sign = folder / ".index.indexing" / "spool" / "job.json" if is_made else index / ".writer.lock"
     process = begin(jobs.ready(), *command(job, material, index), *workers)
+    deadline = time.monotonic() + 60
     while not sign.exists():
         assert process.poll() is None, process.stderr.read().decode()
+        assert time.monotonic() < deadline
         time.sleep(0.001)
     return process, index
 
