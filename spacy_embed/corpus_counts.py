@@ -45,9 +45,8 @@ class CorpusCounts:
         merged = bags.merged()
         merged.check_rows(n_rows)
         # only the rows in use: a batch is small beside the table
-        used, entries = np.unique(merged.rows, return_inverse=True)
-        self.document_frequencies[used] += np.bincount(entries, minlength=len(used))
-        self.row_totals[used] += np.bincount(entries, weights=merged.weights, minlength=len(used))
+        np.add.at(self.document_frequencies, merged.rows, 1)
+        np.add.at(self.row_totals, merged.rows, merged.weights.astype(np.float64))
         self.n_documents += len(bags)
 
     @property

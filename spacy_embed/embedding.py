@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from spacy_embed.bags import Bags
 from spacy_embed.corpus_counts import CorpusCounts
 from spacy_embed.errors import InputError
+from spacy_embed.threads import map_ahead
 from spacy_embed.types import Doubles2d, Floats1d, Floats2d, State
 from spacy_embed.weighting import Sif, TfIdf, Uniform, Weighting, weighting_from_state
 
@@ -148,7 +149,7 @@ class BagEmbedding:
         return self.fit_batches(lambda: [bags], table, CorpusCounts.of(bags, table.shape[0]))
 
     def fit_batches(
-        self, batches: Callable[[], Iterable[Bags]], table: Floats2d, counts: CorpusCounts
+        self, batches: Callable[[], Iterable[Bags]], table: Floats2d, counts: CorpusCounts, threads: int = 1
     ) -> "BagEmbedding":
         """The same on a corpus that is never held at once.
 
@@ -156,13 +157,14 @@ class BagEmbedding:
             batches: Gives the corpus's bags of counts, batch by batch; called when there are components to find.
             table: float32[rows, dim].
             counts: The corpus's counts over the table's rows.
+            threads: How many work on batches; the result is the same for any number.
         """
         weighted = replace(self, weighting=self.weighting.fit_counts(counts), components=None)
         if self.n_components == 0:
             return weighted
         gram = np.zeros((table.shape[1], table.shape[1]))
-        for bags in batches():
-            gram += gram_matrix(weighted.reduce(bags, table))
+        for of_batch in map_ahead(lambda bags: gram_matrix(weighted.reduce(bags, table)), batches(), threads):
+            gram += of_batch
         components = principal_components(gram, self.n_components)
         # one document, or equal ones: the components are all there is, and stay
         is_something_left = any(remove_components(weighted.reduce(bags, table), components).any() for bags in batches())

@@ -82,7 +82,7 @@ def index_command(
             spool.add(with_progress(encoded, documents))
             return spool
 
-        manifest = build_index(out, plan, spool_documents, kernel.save_pipelines, overwrite=overwrite)
+        manifest = build_index(out, plan, spool_documents, kernel.save_pipelines, overwrite=overwrite, threads=workers)
     seconds = time.perf_counter() - started
     facts = {name: getattr(manifest, name) for name in _FACTS}
     if as_json:

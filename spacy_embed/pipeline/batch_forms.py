@@ -1,7 +1,9 @@
 """Texts to lookup forms and terms, a batch at a time: each type is looked at once, tokens are arrays."""
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Sequence, Sized
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +11,7 @@ from spacy.language import Language
 from spacy.tokenizer import Tokenizer
 
 from spacy_embed.bags import Bags
+from spacy_embed.pipeline.chinese_tokenizer import ChineseTokenizer
 from spacy_embed.pipeline.language_pipelines import lookup_forms_of
 from spacy_embed.pipeline.lookup_forms import LookupForms
 from spacy_embed.types import Ints1d, Rows
@@ -42,19 +45,51 @@ def encode_texts(nlp: Language, texts: Sequence[str]) -> EncodedTexts:
         texts: The texts.
     """
     lookup = lookup_forms_of(nlp)
-    before = [component for _, component in nlp.pipeline].index(lookup)
-    # a tokenizer alone needs none of a pipeline's checks
     texts = [tokenizable(text, nlp) for text in texts]
-    docs = nlp.pipe(texts, disable=nlp.pipe_names[before:]) if before else map(nlp.tokenizer, texts)
-    types = [lookup.types(doc) for doc in docs]
-    offsets: Ints1d = np.cumsum([0, *map(len, types)], dtype=np.int64)
-    tokens = np.concatenate(types) if types else np.empty(0, np.uint64)
-    distinct, of_token = np.unique(tokens, axis=0 if tokens.ndim > 1 else None, return_inverse=True)
-    forms, form_of_type = _distinct(lookup.forms_of_types(distinct))
-    token_forms = form_of_type[of_token.reshape(-1)]
-    bags = Bags.build(token_forms, np.ones(len(token_forms)), offsets).keep(token_forms >= 0)
+    types = _chinese_types(nlp, lookup, texts) or _types(nlp, lookup, texts)
+    forms, form_of_type = _distinct(types.forms)
+    token_forms = form_of_type[types.of_token]
+    bags = Bags.build(token_forms, np.ones(len(token_forms)), types.offsets).keep(token_forms >= 0)
     form_bags = StringBags(forms, bags)
     return EncodedTexts(form_bags, _terms(lookup, form_bags, texts))
+
+
+class _Types(NamedTuple):
+    """Tokens as types, each type's form known."""
+
+    forms: list[str]
+    """The form of each type, "" for one that is left out."""
+    of_token: Ints1d
+    """int64[tokens], the type of each."""
+    offsets: Ints1d
+    """int64[n + 1], where each text's tokens begin and end."""
+
+
+def _types(nlp: Language, lookup: LookupForms, texts: list[str]) -> _Types:
+    before = [component for _, component in nlp.pipeline].index(lookup)
+    # a tokenizer alone needs none of a pipeline's checks
+    docs = nlp.pipe(texts, disable=nlp.pipe_names[before:]) if before else map(nlp.tokenizer, texts)
+    types = [lookup.types(doc) for doc in docs]
+    tokens = np.concatenate(types) if types else np.empty(0, np.uint64)
+    distinct, of_token = np.unique(tokens, axis=0 if tokens.ndim > 1 else None, return_inverse=True)
+    return _Types(lookup.forms_of_types(distinct), of_token.reshape(-1), _offsets(types))
+
+
+def _chinese_types(nlp: Language, lookup: LookupForms, texts: list[str]) -> _Types | None:
+    """The same without Docs, which take longer to make than the words, where nothing looks at them."""
+    tokenizer, needs_docs = nlp.tokenizer, lookup.options.needs_context or nlp.pipeline[0][1] is not lookup
+    if needs_docs or not isinstance(tokenizer, ChineseTokenizer):
+        return None
+    words = list(map(tokenizer.words, texts, tokenizer.simplify.all(texts)))
+    ids: defaultdict[str, int] = defaultdict()
+    ids.default_factory = ids.__len__
+    offsets = _offsets(words)
+    of_token = np.fromiter(map(ids.__getitem__, chain.from_iterable(words)), np.int64, int(offsets[-1]))
+    return _Types(lookup.forms_of_words(list(ids)), of_token, offsets)
+
+
+def _offsets(of_texts: Sequence[Sized]) -> Ints1d:
+    return np.cumsum([0, *map(len, of_texts)], dtype=np.int64)
 
 
 def tokenizable(text: str, nlp: Language) -> str:
@@ -73,7 +108,7 @@ def _terms(lookup: LookupForms, forms: StringBags, texts: Sequence[str]) -> Stri
     bags = Bags(of_form[forms.bags.rows], forms.bags.weights, forms.bags.offsets)
     if analyzer.kind != "bigrams":
         return StringBags(strings, bags)
-    pairs, pair_bags = analyzer.bigrams(texts)
+    pairs, pair_bags = analyzer.bigrams(analyzer.simplify.all(texts) if analyzer.simplify else texts)
     known = {string: i for i, string in enumerate(strings)}
     of_pair = np.array([known.setdefault(pair, len(known)) for pair in pairs], np.int32)
     return StringBags(list(known), _joined(bags, Bags(of_pair[pair_bags.rows], pair_bags.weights, pair_bags.offsets)))

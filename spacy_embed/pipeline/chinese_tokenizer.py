@@ -9,7 +9,7 @@ from spacy.util import DummyTokenizer, get_words_and_spaces, registry
 from spacy.vocab import Vocab
 
 from spacy_embed.errors import require
-from spacy_embed.pipeline.form_analyzer import simplifier
+from spacy_embed.pipeline.chinese_script import Simplifier
 
 
 class ChineseTokenizer(DummyTokenizer):  # type: ignore[misc]
@@ -22,15 +22,20 @@ class ChineseTokenizer(DummyTokenizer):  # type: ignore[misc]
     def __init__(self, vocab: Vocab) -> None:
         self.vocab = vocab
         self._cut = require("rjieba", extra="zh", purpose="segment Chinese").cut
-        self._simplify = simplifier()
+        self.simplify = Simplifier()
 
     def __call__(self, text: str) -> Doc:
         """A Doc whose text is exactly ``text``."""
-        words, spaces = get_words_and_spaces(self._words(text), text)
+        words, spaces = get_words_and_spaces(self.words(text, self.simplify(text)), text)
         return Doc(self.vocab, words=words, spaces=spaces)
 
-    def _words(self, text: str) -> list[str]:
-        simplified = self._simplify(text)
+    def words(self, text: str, simplified: str) -> list[str]:
+        """The words of a text, as they stand there, and the spaces between them.
+
+        Args:
+            text: The text.
+            simplified: The same in Simplified characters.
+        """
         words: list[str] = self._cut(simplified)
         if simplified == text or len(simplified) != len(text):
             return words if simplified == text else self._cut(text)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from spacy_embed.errors import require
+from spacy_embed.pipeline.chinese_script import Simplifier
 from spacy_embed.pipeline.form_options import FormOptions
 
 _STRIPPED_MARKS = {"\u0300", "\u0301", "\u0302", "\u0303", "\u0308"}
@@ -58,7 +59,7 @@ class FormAnalyzer:
         self.options = options
         self.stop_words = frozenset(stop_words) if options.stop_words == "drop" else frozenset()
         self._parse = _pymorphy3_parser() if options.lemma == "pymorphy3" else None
-        self.simplify = simplifier() if options.script == "simplified" else None
+        self.simplify = Simplifier() if options.script == "simplified" else None
 
     def form(self, text: str, spacy_lemma: str = "", spacy_pos: str = "") -> str:
         """The key to look up; empty for a token that is left out (stop word, punctuation, number).
@@ -84,7 +85,7 @@ class FormAnalyzer:
             lemma, pos = self._parse(plain)
         elif options.lemma == "spacy" and spacy_lemma:
             lemma = spacy_lemma
-        form = self._normalize(lemma)
+        form = plain if lemma is plain else self._normalize(lemma)
         if form.lower() in self.stop_words:
             return ""
         return options.template.format(form=form, text=text, lemma=form, pos=pos or "X").strip()
@@ -137,10 +138,3 @@ def _pymorphy3_parser() -> Callable[[str], Morphology]:
         return Morphology(best.normal_form, "PROPN" if is_name else _UNIVERSAL_POS.get(best.tag.POS, "X"))
 
     return parse
-
-
-def simplifier() -> Callable[[str], str]:
-    """Traditional to Simplified Chinese by OpenCC."""
-    opencc = require("opencc", extra="zh", purpose="convert Traditional Chinese to Simplified")
-    convert: Callable[[str], str] = opencc.OpenCC("t2s").convert
-    return convert

@@ -68,10 +68,17 @@ class LookupForms:
         listed: list[Any] = types.tolist()
         if self.options.needs_context:
             listed = list(map(tuple, listed))
+        return self._remembered(listed)
+
+    def forms_of_words(self, words: list[str]) -> list[str]:
+        """The form of each word, as of its type, where forms need no annotation."""
+        return self._remembered(words)
+
+    def _remembered(self, types: list[Any]) -> list[str]:
         known = self._forms
-        for missing in set(listed).difference(known):
+        for missing in set(types).difference(known):
             known[missing] = self._form(missing)
-        return list(map(known.__getitem__, listed))
+        return list(map(known.__getitem__, types))
 
     def _check_annotation(self, doc: Doc) -> None:
         for wanted, annotation in ((self.options.lemma == "spacy", "LEMMA"), (self.options.needs_pos, "POS")):
@@ -84,7 +91,7 @@ class LookupForms:
     def _form(self, key: Any) -> str:
         strings = self.vocab.strings
         if not self.options.needs_context:
-            return self.analyzer.form(strings[key])
+            return self.analyzer.form(key if isinstance(key, str) else strings[key])
         orth, lemma, pos = key
         return self.analyzer.form(strings[orth], strings[lemma], strings[pos])
 

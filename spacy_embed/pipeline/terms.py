@@ -1,13 +1,16 @@
 """What BM25 indexes: forms, their Snowball stems, or Chinese words with character bigrams."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spacy_embed.bags import Bags
 from spacy_embed.errors import InputError, require
 from spacy_embed.pipeline.form_options import Terms
+
+if TYPE_CHECKING:
+    from spacy_embed.pipeline.chinese_script import Simplifier
 
 _HAN = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF))
 """Code points of CJK ideographs, with extension A."""
@@ -24,13 +27,13 @@ class TermAnalyzer:
         simplify: Traditional to Simplified Chinese, for bigrams; None leaves characters alone.
     """
 
-    def __init__(self, language: str, kind: Terms, simplify: Callable[[str], str] | None = None) -> None:
+    def __init__(self, language: str, kind: Terms, simplify: "Simplifier | None" = None) -> None:
         if kind == "stem" and language not in _SNOWBALL:
             raise InputError(f"No Snowball stemmer for {language!r}: set terms = 'form', or use {sorted(_SNOWBALL)}.")
         self.language = language
         self.kind = kind
-        self._simplify = simplify
-        self._stem: Callable[[str], str] | None = None
+        self.simplify = simplify
+        self._stem: Any = None
         self._stems: dict[str, str] = {}
 
     def terms(self, forms: Sequence[str], text: str) -> list[str]:
@@ -43,7 +46,7 @@ class TermAnalyzer:
         kept = [self.term(form) for form in forms if form]
         if self.kind != "bigrams":
             return kept
-        pairs, bags = self.bigrams([text])
+        pairs, bags = self.bigrams([self.simplify(text) if self.simplify else text])
         return kept + [pairs[row] for row in bags.rows.tolist()]
 
     def term(self, form: str) -> str:
@@ -58,11 +61,12 @@ class TermAnalyzer:
     def bigrams(self, texts: Sequence[str]) -> tuple[list[str], Bags]:
         """Pairs of neighbouring Chinese characters.
 
+        Args:
+            texts: The texts, in the script that is indexed.
+
         Returns:
             The distinct pairs, and a bag of their positions a text, in running order, each counting 1.
         """
-        if self._simplify is not None:
-            texts = [self._simplify(text) for text in texts]
         # one array of code points for all texts, something else than a character after each
         encoded = ["".join((text, "\n")).encode("utf-32-le", "surrogatepass") for text in texts]
         points = np.frombuffer(b"".join(encoded), "<u4").astype(np.uint64)
@@ -79,13 +83,11 @@ class TermAnalyzer:
         if self._stem is None:
             stemmer = require("Stemmer", extra="search", purpose="index stems for BM25")
             self._stem = stemmer.Stemmer(_SNOWBALL[self.language]).stemWord
-        return self._stem(form)
+        stem: str = self._stem(form)
+        return stem
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"language": self.language, "kind": self.kind, "simplify": self._simplify is not None}
+        return {"language": self.language, "kind": self.kind, "simplify": self.simplify}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        from spacy_embed.pipeline.form_analyzer import simplifier
-
-        simplify = simplifier() if state["simplify"] else None
-        self.__init__(state["language"], state["kind"], simplify)  # type: ignore[misc]
+        self.__init__(**state)  # type: ignore[misc]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from spacy.language import Language
+from spacy.tokenizer import Tokenizer
 
 from spacy_embed import __version__
 from spacy_embed.bags import Bags
@@ -56,7 +57,7 @@ class TextKernel:
         """The pipeline of a language, built once."""
         if language not in self._loaded:
             path = self.pipelines.get(language)
-            self._loaded[language] = load_pipeline(path) if path else default_pipeline(language)
+            self._loaded[language] = load_pipeline(path) if path else _forms_only(default_pipeline(language))
         return self._loaded[language]
 
     def identity(self) -> dict[str, Any]:
@@ -163,6 +164,18 @@ class TextKernel:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_loaded": {}}
+
+
+_CACHED_CHUNKS = 250_000
+"""Of a language, some 50 MB; spaCy's own 10,000 are full after the first few thousand documents."""
+
+
+def _forms_only(nlp: Language) -> Language:
+    """A pipeline that works out no more of a new word than the text that its form is made of, and not twice."""
+    nlp.vocab.lex_attr_getters = {}
+    if isinstance(nlp.tokenizer, Tokenizer):
+        nlp.tokenizer.max_cache_size = _CACHED_CHUNKS
+    return nlp
 
 
 def _place(batch: pa.RecordBatch, i: int) -> str:

@@ -7,7 +7,9 @@ import signal
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from multiprocessing import get_context
+from contextlib import contextmanager
+from multiprocessing import forkserver, get_context
+from multiprocessing.context import BaseContext
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,10 +29,7 @@ class WorkerPool:
         self.workers = workers
         self._pool: ProcessPoolExecutor | None = None
         if workers > 1:
-            # spawn: a fork of a process with BLAS or Lance threads may hang
-            self._pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin)
-            for _ in range(workers):
-                self._pool.submit(os.getpid)
+            self._pool = ProcessPoolExecutor(workers, _start_method(), initializer=_begin)
 
     def __enter__(self) -> "WorkerPool":
         return self
@@ -53,7 +52,8 @@ class WorkerPool:
             return
         waiting: list[Future[pa.RecordBatch]] = []
         for batch in batches:
-            waiting.append(self._pool.submit(_encode, kernel, batch))
+            with _uninterrupted():
+                waiting.append(self._pool.submit(_encode, kernel, batch))
             if len(waiting) >= 2 * self.workers:
                 yield waiting.pop(0).result()
         while waiting:
@@ -68,6 +68,35 @@ def encode_batches(
         yield from pool.encode(kernel, batches)
 
 
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put Ctrl-C off: a process that is just starting would stay behind, and complain of what its parent took away."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    interruptions: list[Any] = []
+    before = signal.signal(signal.SIGINT, lambda *interruption: interruptions.append(interruption))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if interruptions and callable(before):
+        before(*interruptions[0])
+
+
+def _start_method() -> BaseContext:
+    """How workers start: a fork of this process, which may have BLAS or Lance threads, could hang."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    # forks of a process that has done nothing but import: the imports are paid for once
+    context.set_forkserver_preload([_KERNEL])
+    forkserver.ensure_running()
+    return context
+
+
+_KERNEL = "spacy_embed.pipeline.text_kernel"
+
 _kernels: dict[str, Any] = {}
 
 
@@ -75,7 +104,7 @@ def _begin() -> None:
     # Ctrl-C goes to every process of the terminal; the parent sees to the workers
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    importlib.import_module("spacy_embed.pipeline.text_kernel")
+    importlib.import_module(_KERNEL)
 
 
 def _end_with_parent() -> None:

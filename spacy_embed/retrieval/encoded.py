@@ -52,7 +52,7 @@ def form_of(key: str) -> str:
     return key.partition(SEPARATOR)[2]
 
 
-def text_batches(documents: Iterable[Document], size: int = 2048) -> Iterator[pa.RecordBatch]:
+def text_batches(documents: Iterable[Document], size: int = 4096) -> Iterator[pa.RecordBatch]:
     """Documents in record batches of ``TEXTS``: what a worker holds at once, at most ``size``, fewer long ones."""
     batch: list[Document] = []
     characters = 0
@@ -83,6 +83,8 @@ def _text_batch(documents: list[Document]) -> pa.RecordBatch:
 
 def json_text(metadata: dict[str, Any]) -> str:
     """Metadata as it is stored."""
+    if not metadata:
+        return "{}"
     try:
         return json.dumps(metadata, ensure_ascii=False, default=str, allow_nan=False)
     except ValueError:
@@ -136,6 +138,9 @@ class Vocabulary:
     def bags(self, keys: pa.ListArray, counts: pa.ListArray) -> Bags:
         """Bags of a batch over the ids of this vocabulary; new strings are added."""
         dictionary = keys.flatten().dictionary.to_pylist()
-        new_ids: Rows = np.array([self.add(key) for key in dictionary], dtype=np.int32)
+        known = list(map(self.ids.get, dictionary))
+        for i in [i for i, known_id in enumerate(known) if known_id is None]:
+            known[i] = self.add(dictionary[i])
+        new_ids: Rows = np.array(known, dtype=np.int32)
         bags = list_bags(keys, counts)
         return Bags(new_ids[bags.rows] if len(bags.rows) else bags.rows, bags.weights, bags.offsets)

@@ -86,7 +86,7 @@ class Fits:
             raise InputError(f"{file} is damaged ({error}): index the corpus again.") from error
 
 
-def fit(batches: Batches, table: Floats2d, n_terms: int, *, normalize: bool) -> Fits:
+def fit(batches: Batches, table: Floats2d, n_terms: int, *, normalize: bool, threads: int = 1) -> Fits:
     """Fit everything in a few passes over the corpus, holding a batch at a time.
 
     Args:
@@ -94,6 +94,7 @@ def fit(batches: Batches, table: Floats2d, n_terms: int, *, normalize: bool) -> 
         table: float32[rows, dim].
         n_terms: How many terms there are.
         normalize: Use rows of length 1.
+        threads: How many work on batches.
     """
     by_lang: dict[str, CorpusCounts] = {}
     terms = CorpusCounts.zeros(n_terms)
@@ -104,11 +105,14 @@ def fit(batches: Batches, table: Floats2d, n_terms: int, *, normalize: bool) -> 
     # the main language first: others borrow its fit
     langs = sorted(by_lang, key=lambda lang: (-by_lang[lang].n_documents, lang))
 
-    def of_language(lang: str) -> Iterator[Bags]:
-        for batch in batches():
-            mine = by_language(batch.langs).get(lang)
-            if mine is not None:
-                yield batch.bags.take(mine)
+    def of_language(lang: str) -> Callable[[], Iterator[Bags]]:
+        def bags_of_language() -> Iterator[Bags]:
+            for batch in batches():
+                mine = by_language(batch.langs).get(lang)
+                if mine is not None:
+                    yield batch.bags.take(mine) if len(mine) < len(batch.bags) else batch.bags
+
+        return bags_of_language
 
     embeddings: dict[str, dict[str, BagEmbedding]] = {name: {} for name in EMBEDDINGS}
     for lang in langs:
@@ -117,7 +121,7 @@ def fit(batches: Batches, table: Floats2d, n_terms: int, *, normalize: bool) -> 
             continue
         for name, embedding in EMBEDDINGS.items():
             wanted = replace(embedding, normalize=normalize)
-            embeddings[name][lang] = wanted.fit_batches(lambda lang=lang: of_language(lang), table, counts)  # type: ignore[misc]
+            embeddings[name][lang] = wanted.fit_batches(of_language(lang), table, counts, threads)
     return Fits(embeddings, Bm25Weighting().fit_counts(terms))
 
 

@@ -21,6 +21,7 @@ from spacy_embed.retrieval.growing_array import GrowingArray, read_items
 from spacy_embed.retrieval.growing_keys import KeysWriter, Runs, layouts
 from spacy_embed.retrieval.manifest import Manifest
 from spacy_embed.retrieval.postings import Postings, plan_ranges, write_postings
+from spacy_embed.threads import map_ahead
 from spacy_embed.types import Doubles1d, Floats2d, Ints1d, Rows
 
 _LAST_VERSION = 2**64 - 1
@@ -49,6 +50,13 @@ class MappedBatch(NamedTuple):
     """Counts over rows of vectors."""
     terms: Bags
     """Counts over terms."""
+
+
+class _Embedded(NamedTuple):
+    batch: MappedBatch
+    units: Floats2d
+    norms: Doubles1d
+    terms: Bags
 
 
 class GenerationWriter:
@@ -120,35 +128,41 @@ class GenerationWriter:
         self.manifest = replace(self.manifest, extents={**self.manifest.extents, **extents}, runs=runs)
         return self.manifest
 
-    def add_documents(self, batches: Iterable[MappedBatch], fits: Fits, table: Floats2d) -> int:
+    def add_documents(self, batches: Iterable[MappedBatch], fits: Fits, table: Floats2d, threads: int = 1) -> int:
         """Append documents, a batch at a time in memory, to the data set and the arrays.
 
         Args:
             batches: The documents.
             fits: Fitted on at least the rows and terms that they use.
             table: float32[rows, dim].
+            threads: How many embed.
 
         Returns:
             How many there were.
         """
         before = len(self.keys["ids"])
-        stream = self._records(batches, fits, table)
+        stream = self._records(map_ahead(lambda batch: self._embedded(batch, fits, table), batches, threads))
         first = next(stream, None)
         if first is not None:
             self._write_dataset(pa.RecordBatchReader.from_batches(first.schema, chain([first], stream)))
         return len(self.keys["ids"]) - before
 
-    def _records(self, batches: Iterable[MappedBatch], fits: Fits, table: Floats2d) -> Iterator[pa.RecordBatch]:
-        for documents, bags, terms in batches:
+    def _embedded(self, batch: MappedBatch, fits: Fits, table: Floats2d) -> _Embedded:
+        langs = batch.documents.column("lang").to_pylist()
+        of_langs = fits.for_languages(self.manifest.embedding, langs)
+        embeddings = embed(batch.bags, langs, of_langs, table)
+        norms = np.sqrt(np.einsum("ij,ij->i", embeddings, embeddings, dtype=np.float64))
+        return _Embedded(batch, unit_rows(embeddings), norms, fits.bm25.transform(batch.terms))
+
+    def _records(self, batches: Iterable[_Embedded]) -> Iterator[pa.RecordBatch]:
+        for (documents, bags, terms), units, norms, weighted_terms in batches:
             if not documents.num_rows:
                 continue
-            langs = documents.column("lang").to_pylist()
-            of_langs = fits.for_languages(self.manifest.embedding, langs)
-            embeddings = embed(bags, langs, of_langs, table)
-            self._add_embeddings(embeddings)
+            self.arrays[f"norms.{self.manifest.embedding}"].append(norms)
+            self.arrays[f"units.{self.manifest.embedding}"].append(units)
             self._add_bags("bags", bags)
-            self._add_bags("terms", fits.bm25.transform(terms))
-            self._add_languages(langs)
+            self._add_bags("terms", weighted_terms)
+            self._add_languages(documents.column("lang").to_pylist())
             self.keys["ids"].append(documents.column("id").to_pylist())
             self._sums["tokens"] += int(np.sum(documents.column("tokens").to_numpy(zero_copy_only=False)))
             self._sums["found"] += int(bags.weights.sum(dtype=np.float64))
@@ -158,11 +172,6 @@ class GenerationWriter:
                 [*columns, *list_columns(bags), *list_columns(terms)],
                 names=[*DOCUMENT_FIELDS, "bag_rows", "bag_counts", "term_rows", "term_counts"],
             )
-
-    def _add_embeddings(self, embeddings: Floats2d) -> None:
-        norms = np.sqrt(np.einsum("ij,ij->i", embeddings, embeddings, dtype=np.float64))
-        self.arrays[f"norms.{self.manifest.embedding}"].append(norms)
-        self.arrays[f"units.{self.manifest.embedding}"].append(unit_rows(embeddings))
 
     def _add_bags(self, name: str, bags: Bags) -> None:
         start = self.arrays[f"{name}.rows"].extent.items

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow as pa
 
 from spacy_embed.atomic_files import check_free, fsync
 from spacy_embed.embedding import named_embedding
@@ -31,6 +32,7 @@ from spacy_embed.retrieval.vector_sources import (
     trained_tables,
     vocabulary_of,
 )
+from spacy_embed.threads import map_ahead
 from spacy_embed.types import Rows
 
 Source = Literal["tables", "spacy", "train", "distill"]
@@ -73,6 +75,7 @@ def build_index(
     save_pipelines: SavePipelines,
     *,
     overwrite: bool = False,
+    threads: int = 1,
 ) -> Manifest:
     """Make an index; the folder appears whole or not at all, and one that is there is replaced in one step.
 
@@ -83,6 +86,7 @@ def build_index(
             trained.
         save_pipelines: Keeps the pipelines of the corpus's languages.
         overwrite: Replace an index that is there.
+        threads: How many fit and embed.
 
     Raises:
         InputError: The path is taken, the corpus is empty, or the vectors know none of its words.
@@ -106,14 +110,14 @@ def build_index(
             raise
         refuse_empty(spool)
         shutil.rmtree(scratch / "made", ignore_errors=True)
-        manifest = _make_generation(spool, plan, scratch, scratch / "made", save_pipelines)
+        manifest = _make_generation(spool, plan, scratch, scratch / "made", save_pipelines, threads)
         _put_in_place(scratch / "made", manifest, out, overwrite=overwrite)
         shutil.rmtree(scratch)
     return manifest
 
 
 def _make_generation(
-    spool: Spool, plan: IndexPlan, scratch: Path, folder: Path, save_pipelines: SavePipelines
+    spool: Spool, plan: IndexPlan, scratch: Path, folder: Path, save_pipelines: SavePipelines, threads: int
 ) -> Manifest:
     tables = _tables(plan, spool, scratch / "distilling")
     check_tables(tables)
@@ -142,14 +146,25 @@ def _make_generation(
             _refuse_no_coverage(spool)
         writer.add_terms(list(spool.terms.ids))
         table = GenerationReader(folder, writer.sync_vocabulary()).array("vectors")
-        fits = fit(lambda: _counted(spool, key_rows), table, len(spool.terms), normalize=plan.normalize)
+        fits = fit(
+            lambda: _counted(spool, key_rows, threads),
+            table,
+            len(spool.terms),
+            normalize=plan.normalize,
+            threads=threads,
+        )
         fits.save(folder / files.FITS)
-        write_all(writer, _mapped(spool, key_rows), fits, table, spool.documents)
+        write_all(writer, _mapped(spool, key_rows, threads), fits, table, spool.documents, threads)
         return writer.finish()
 
 
 def write_all(
-    writer: GenerationWriter, batches: Iterable[MappedBatch], fits: Fits, table: Any, n_documents: int
+    writer: GenerationWriter,
+    batches: Iterable[MappedBatch],
+    fits: Fits,
+    table: Any,
+    n_documents: int,
+    threads: int = 1,
 ) -> None:
     """Write documents with a progress bar."""
     with progress_bar(total=n_documents, label="writing", unit="doc") as bar:
@@ -159,21 +174,23 @@ def write_all(
                 yield batch
                 bar.update(batch.documents.num_rows)
 
-        writer.add_documents(counted(), fits, table)
+        writer.add_documents(counted(), fits, table, threads)
 
 
-def _counted(spool: Spool, key_rows: Rows) -> Iterator[CountedBatch]:
-    for documents, bags, terms in _mapped(spool, key_rows):
+def _counted(spool: Spool, key_rows: Rows, threads: int) -> Iterator[CountedBatch]:
+    for documents, bags, terms in _mapped(spool, key_rows, threads):
         yield CountedBatch(documents.column("lang").to_pylist(), bags, terms)
 
 
-def _mapped(spool: Spool, key_rows: Rows) -> Iterator[MappedBatch]:
-    for batch in spool.batches():
-        yield MappedBatch(
+def _mapped(spool: Spool, key_rows: Rows, threads: int) -> Iterator[MappedBatch]:
+    def mapped(batch: pa.RecordBatch) -> MappedBatch:
+        return MappedBatch(
             batch.select(list(DOCUMENT_FIELDS)),
             spooled_bags(batch).map_rows(key_rows),
             list_bags(batch.column("terms"), batch.column("term_counts")),
         )
+
+    return map_ahead(mapped, spool.batches(), threads)
 
 
 def _put_in_place(made: Path, manifest: Manifest, out: Path, *, overwrite: bool) -> None:

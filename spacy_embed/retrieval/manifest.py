@@ -31,7 +31,7 @@ from spacy_embed.retrieval.growing_keys import Runs
 
 MARKER = "index.json"
 FORMAT = "spacy-embed index"
-VERSION = 2
+VERSION = 3
 
 GENERATIONS = "generations"
 FULL_TABLES = "full_tables"

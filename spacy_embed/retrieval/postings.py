@@ -34,12 +34,11 @@ class Postings(NamedTuple):
     @classmethod
     def invert(cls, bags: Bags, start: int) -> "Postings":
         """Invert bags of weighted terms; equal terms of a bag must have been merged."""
-        order = np.argsort(bags.rows, kind="stable")
-        by_term = bags.rows[order]
-        terms, firsts = np.unique(by_term, return_index=True)
-        offsets = np.append(firsts, len(by_term)).astype(np.int64)
-        documents = bags.owners[order].astype(np.int32)
-        return cls(start, terms.astype(np.int32), offsets, documents, bags.weights[order])
+        n_terms = int(bags.rows.max()) + 1 if len(bags.rows) else 0
+        by_term = bags.to_csr(n_terms).tocsc()
+        terms = np.flatnonzero(np.diff(by_term.indptr))
+        offsets = np.append(by_term.indptr[terms], len(bags.rows)).astype(np.int64)
+        return cls(start, terms.astype(np.int32), offsets, by_term.indices.astype(np.int32), by_term.data)
 
     def add_scores(self, terms: Rows, counts: Floats1d, scores: Floats1d) -> None:
         """Add each term's weights, times its count in the query, to the documents' scores, float32[positions]."""

@@ -1,11 +1,12 @@
 """Which ids a corpus has had so far, in eight bytes each."""
 
 from collections.abc import Sequence
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spacy_embed.vectors.key_index import encode_words, word_hashes
+from spacy_embed.vectors.key_index import encode_words
 
 
 class SeenIds:
@@ -16,7 +17,9 @@ class SeenIds:
 
     def repeated(self, ids: Sequence[str]) -> list[int]:
         """Add ids, and give the positions of those that were there before, or stand there twice."""
-        hashes = word_hashes(encode_words(ids))
+        # what is not compared must not collide: a cryptographic hash
+        digests = b"".join(blake2b(word, digest_size=8).digest() for word in encode_words(ids))
+        hashes = np.frombuffer(digests, "<u8").astype(np.uint64)
         known = np.zeros(len(ids), bool)
         for run in self._runs:
             places = np.minimum(np.searchsorted(run, hashes), len(run) - 1)

@@ -24,7 +24,7 @@ from spacy_embed.vectors.word_table import WordTable
 
 MARKER = "table.json"
 FORMAT = "spacy-embed table"
-VERSION = 1
+VERSION = 2
 
 _KEY_FILES = {"text": "words"}
 
@@ -122,7 +122,10 @@ def _read_header(path: Path) -> dict[str, Any]:
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise InputError(f"{file} does not describe a '{FORMAT}'.")
     if header.get("version") != VERSION:
-        raise InputError(f"{path} is a table of version {header.get('version')}; this package reads version {VERSION}.")
+        raise InputError(
+            f"{path} is a table of version {header.get('version')}; this package reads version {VERSION}: "
+            "make it again from what it was made of."
+        )
     if not all(isinstance(header.get(key), int) and header[key] >= 0 for key in ("rows", "dim", "words")):
         raise InputError(f"{file} is damaged: rows, dim and words must be whole numbers. Write the table again.")
     if not isinstance(header.get("extras", []), list):

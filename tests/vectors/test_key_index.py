@@ -49,8 +49,23 @@ def test_words_with_equal_hashes_are_told_apart(buckets, vocabulary, others):
 
 
 def test_hashes_are_the_same_on_every_machine():
-    # blake2b(digest_size=8) of "río" as a little-endian number
-    assert word_hashes(["río".encode()]).tolist() == [11204695151099851799]
+    def in_plain_numbers(word):
+        value = sum((byte + 1) * 0x9E3779B97F4A7C15**place for place, byte in enumerate(word, start=1)) % 2**64
+        for multiplier in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
+            value = (value ^ value >> 33) * multiplier % 2**64
+        return value ^ value >> 33
+
+    words = ["río".encode(), b"", b"a", b"b", b"ab", b"ba", bytes(range(256)) * 10]
+    assert word_hashes(words).tolist() == list(map(in_plain_numbers, words))
+    assert word_hashes([b"ab"]).tolist() == [13133318180284103180]
+
+
+def test_hashes_do_not_depend_on_what_is_hashed_beside(monkeypatch):
+    words = [f"word{i}".encode() * (i % 5) for i in range(300)]
+    expected = word_hashes(words)
+    monkeypatch.setattr(key_index, "_BYTES_AT_ONCE", 50)
+    assert word_hashes(words).tolist() == expected.tolist() == [int(word_hashes([word])[0]) for word in words]
+    assert word_hashes([]).tolist() == []
 
 
 @QUICK

@@ -1,0 +1,34 @@
+"""Work ahead in threads gives what ``map`` gives."""
+
+import threading
+from itertools import count, islice
+
+import pytest
+
+from spacy_embed.threads import map_ahead
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("n", [0, 1, 3, 200])
+def test_results_come_in_order(threads, n):
+    assert list(map_ahead(lambda item: item * item, range(n), threads)) == [item * item for item in range(n)]
+
+
+def test_two_threads_work_at_once():
+    both = threading.Barrier(2, timeout=20)
+    assert len(list(map_ahead(lambda _: both.wait(), range(4), 2))) == 4
+
+
+def test_items_are_read_no_further_ahead_than_needed():
+    read = []
+    endless = (read.append(i) or i for i in count())
+    assert list(islice(map_ahead(str, endless, 2), 3)) == ["0", "1", "2"]
+    assert len(read) <= 3 + 2 + 1
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_error_comes_at_its_place(threads):
+    results = map_ahead(lambda item: 1 // item, [2, 1, 0, 1], threads)
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
