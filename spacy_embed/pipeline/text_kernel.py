@@ -15,7 +15,7 @@ from spacy_embed.bags import Bags
 from spacy_embed.errors import InputError, MissingExtraError
 from spacy_embed.pipeline.batch_forms import EncodedTexts, StringBags, encode_texts
 from spacy_embed.pipeline.form_options import LANGUAGES
-from spacy_embed.pipeline.language_pipelines import check_language, default_pipeline, load_pipeline
+from spacy_embed.pipeline.language_pipelines import check_language, default_pipeline, load_pipeline, lookup_forms_of
 from spacy_embed.pipeline.spacy_table import SpacyTable
 from spacy_embed.retrieval.encoded import ENCODED, key_of, list_columns
 from spacy_embed.retrieval.language_detection import detect_language
@@ -57,7 +57,7 @@ class TextKernel:
         """The pipeline of a language, built once."""
         if language not in self._loaded:
             path = self.pipelines.get(language)
-            self._loaded[language] = load_pipeline(path) if path else _forms_only(default_pipeline(language))
+            self._loaded[language] = _forms_only(load_pipeline(path) if path else default_pipeline(language))
         return self._loaded[language]
 
     def identity(self) -> dict[str, Any]:
@@ -172,7 +172,8 @@ _CACHED_CHUNKS = 250_000
 
 def _forms_only(nlp: Language) -> Language:
     """A pipeline that works out no more of a new word than the text that its form is made of, and not twice."""
-    nlp.vocab.lex_attr_getters = {}
+    if nlp.pipeline[0][1] is lookup_forms_of(nlp):
+        nlp.vocab.lex_attr_getters = {}
     if isinstance(nlp.tokenizer, Tokenizer):
         nlp.tokenizer.max_cache_size = _CACHED_CHUNKS
     return nlp

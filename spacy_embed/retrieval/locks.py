@@ -34,6 +34,9 @@ def writer_lock(folder: Path, on_wait: Callable[[], None] = lambda: None) -> Ite
         except _HELD:
             on_wait()
             portalocker.lock(stream, portalocker.LOCK_EX)
+        # of writers that were killed
+        for leftover in (*folder.glob(".*.tmp"), *folder.glob("generations/*/.*.tmp")):
+            leftover.unlink(missing_ok=True)
         yield
 
 

@@ -167,3 +167,14 @@ def test_a_generation_without_the_file_cannot_be_locked_and_is_not_read(tmp_path
     assert reader_lock(tmp_path) is None
     assert not is_read(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_writer_left_half_written_is_removed(tmp_path):
+    generation = tmp_path / "generations" / "000001-0"
+    (generation / "cache").mkdir(parents=True)
+    halves = [tmp_path / ".index.json.0.tmp", generation / ".fits.npz.0.tmp"]
+    kept = [tmp_path / "index.json", generation / "fits.npz", generation / "cache" / ".reader.0.tmp"]
+    for file in (*halves, *kept):
+        file.touch()
+    with writer_lock(tmp_path):
+        assert [file.exists() for file in (*halves, *kept)] == [False] * 2 + [True] * 3

@@ -57,7 +57,7 @@ def test_hashes_are_the_same_on_every_machine():
 
     words = ["río".encode(), b"", b"a", b"b", b"ab", b"ba", bytes(range(256)) * 10]
     assert word_hashes(words).tolist() == list(map(in_plain_numbers, words))
-    assert word_hashes([b"ab"]).tolist() == [13133318180284103180]
+    assert word_hashes([b"ab"]).tolist() == [8992854446330996451]
 
 
 def test_hashes_do_not_depend_on_what_is_hashed_beside(monkeypatch):
