@@ -1,13 +1,16 @@
 """Why a document was found: how much each of its words adds to the score."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from spacy_embed.bags import Bags
 from spacy_embed.embedding import BagEmbedding, remove_components
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d
+
+if TYPE_CHECKING:
+    from spacy_embed.transport.exact import Transport
 
 
 class Contribution(NamedTuple):
@@ -42,6 +45,49 @@ def cosine_contributions(bag: Bags, embedding: BagEmbedding, table: Floats2d, qu
     norm = float(np.linalg.norm(parts.sum(axis=0)) * np.linalg.norm(query.astype(np.float64)))
     amounts: Doubles1d = parts @ query.astype(np.float64)
     return amounts / norm if norm > 0 else np.zeros_like(amounts)
+
+
+class Flow(NamedTuple):
+    """Mass that goes from a word of the query to a word of the document."""
+
+    source: str
+    target: str
+    mass: float
+    """Of 1 in all."""
+    distance: float
+    """How far a unit goes."""
+
+    @property
+    def contribution(self) -> float:
+        """What it adds to the distance; all flows sum to it."""
+        return self.mass * self.distance
+
+
+def flows(moved: "Transport", sources: Sequence[str], targets: Sequence[str]) -> list[Flow]:
+    """What goes where, the greatest contribution to the distance first, then the greatest mass.
+
+    Args:
+        moved: From a query to a document.
+        sources: The words of the query's rows.
+        targets: The words of the document's rows.
+    """
+    found = [
+        Flow(sources[i], targets[j], float(moved.plan[i, j]), float(moved.costs[i, j]))
+        for i, j in np.argwhere(moved.plan > _NOTHING).tolist()
+    ]
+    return sorted(found, key=lambda flow: (-flow.contribution, -flow.mass, flow.source, flow.target))
+
+
+_NOTHING = 1e-12
+
+
+def closeness(moved: "Transport") -> Doubles1d:
+    """float64[m], what speaks for each word of the document: the mass that arrives, over 1 + the distance it came.
+
+    So weighed are words that much comes to from near by; a word that stands in both bags has its whole share.
+    """
+    amounts: Doubles1d = (moved.plan / (1.0 + moved.costs)).sum(axis=0)
+    return amounts
 
 
 def strongest(contributions: Iterable[Contribution], *, most: int = 8, share: float = 0.2) -> list[Contribution]:

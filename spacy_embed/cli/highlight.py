@@ -1,20 +1,24 @@
 """Which words of a hit speak for it, and where they stand in its text."""
 
-from collections import Counter
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from spacy_embed.explain import Contribution, cosine_contributions, strongest
+from spacy_embed.cli.reasons import Reasons, explainer
+from spacy_embed.explain import Contribution, strongest
 from spacy_embed.pipeline.batch_forms import tokenizable
 from spacy_embed.pipeline.language_pipelines import lookup_forms_of
-from spacy_embed.pipeline.lookup_forms import LookupForms
 from spacy_embed.pipeline.text_kernel import AUTO, TextKernel
-from spacy_embed.retrieval.encoded import key_of
-from spacy_embed.retrieval.methods import BM25, Bm25
 from spacy_embed.retrieval.queries import Queries
 from spacy_embed.retrieval.snapshot import Hit, Snapshot
+
+
+class Place(NamedTuple):
+    """Where a form stands."""
+
+    start: int
+    stop: int
+    form: str
 
 
 class MarkedHit(NamedTuple):
@@ -26,6 +30,10 @@ class MarkedHit(NamedTuple):
     words: list[Contribution]
     spans: list[tuple[int, int]]
     """Character offsets of those words in ``text``."""
+    reasons: Reasons
+    """All that speaks for it."""
+    places: list[Place]
+    """Where each form stands in ``text``."""
 
     @property
     def body(self) -> int:
@@ -58,11 +66,8 @@ class Highlighter:
     """
 
     def __init__(self, index: Snapshot, queries: Queries, method: str) -> None:
-        self.index = index
-        self.queries = queries
-        self.method = method
         self._kernel = TextKernel(AUTO, index.pipelines)
-        self._embedded = None if method == BM25 else index.embed_queries(queries, method)
+        self._explain = explainer(index, queries, method)
 
     def mark(self, query: int, position: int, hit: Hit) -> MarkedHit:
         """Find the words that brought a document up for a query."""
@@ -72,46 +77,11 @@ class Highlighter:
         tokenized = tokenizable(text, nlp)
         doc = nlp(tokenized) if lookup.options.needs_context else nlp.make_doc(tokenized)
         forms = lookup.forms(doc)
-        amounts = (
-            self._term_amounts(query, position, lookup, forms)
-            if self._embedded is None
-            else (self._row_amounts(query, position, hit.lang, forms))
-        )
-        words = strongest(Contribution(word, amount) for word, amount in amounts.items())
+        reasons = self._explain(query, position, hit.lang, lookup, forms)
+        words = strongest(Contribution(word, amount) for word, amount in reasons.amounts.items())
         marked = {c.word for c in words}
-        spans = [
-            (token.idx, token.idx + len(token))
-            for token, form in zip(doc, forms, strict=True)
-            if form and form in marked
+        places = [
+            Place(token.idx, token.idx + len(token), form) for token, form in zip(doc, forms, strict=True) if form
         ]
-        return MarkedHit(hit, text, words, spans)
-
-    def _row_amounts(self, query: int, position: int, lang: str, forms: Sequence[str]) -> dict[str, float]:
-        assert self._embedded is not None
-        bag = self.index.bags.slice(position, position + 1)
-        embedding = self.index.fits.for_languages(self.method, [lang])[lang]
-        table = self.index.table.rows
-        by_row = dict(
-            zip(
-                embedding.weigh(bag, table).rows.tolist(),
-                cosine_contributions(bag, embedding, table, self._embedded[query]).tolist(),
-                strict=True,
-            )
-        )
-        present = sorted({form for form in forms if form})
-        rows = self.index.table.find([key_of(lang, form) for form in present])
-        # forms that share a row share what it adds
-        return {form: by_row.get(int(row), 0.0) for form, row in zip(present, rows, strict=True)}
-
-    def _term_amounts(self, query: int, position: int, lookup: LookupForms, forms: Sequence[str]) -> dict[str, float]:
-        method = self.index.method(BM25)
-        assert isinstance(method, Bm25)
-        amounts = method.contributions(position, self.queries.terms, query)
-        amount_of_term = {self.index.term_names.word(term): amount for term, amount in amounts.items()}
-        terms_of = {form: set(lookup.terms.terms([form], form)) for form in forms if form}
-        # forms that share a term (a stem, a bigram) share what it adds
-        sharing = Counter(term for terms in terms_of.values() for term in terms)
-        return {
-            form: sum(amount_of_term.get(term, 0.0) / sharing[term] for term in terms)
-            for form, terms in terms_of.items()
-        }
+        spans = [(place.start, place.stop) for place in places if place.form in marked]
+        return MarkedHit(hit, text, words, spans, reasons, places)

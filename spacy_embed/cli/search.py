@@ -20,7 +20,12 @@ def search_command(
         str | None, typer.Argument(help="The query; '-' or nothing reads them from standard input.")
     ] = None,
     queries: Annotated[Path | None, typer.Option(help="A file of queries: JSONL, TSV, or one a line.")] = None,
-    method: Annotated[str | None, typer.Option(help="bm25, tfidf, sif, mean, sum; default: the index's own.")] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help="bm25, tfidf, sif, mean, sum, wmd, wmd-tfidf, rwmd, soft-cosine, …; default: the index's own."
+        ),
+    ] = None,
     k: Annotated[int, typer.Option("-k", "--top", help="Hits a query.", min=1)] = 10,
     lang: Annotated[str, typer.Option(help="Language of the queries; auto detects it.")] = "auto",
     where: Annotated[
@@ -30,10 +35,19 @@ def search_command(
     approximate: Annotated[
         bool, typer.Option(help="Search a graph instead of all documents: for many millions of them.")
     ] = False,
+    rerank: Annotated[
+        int | None, typer.Option(help="Rank only so many documents, the best by the index's own embedding.", min=1)
+    ] = None,
+    threads: Annotated[int, typer.Option(help="Threads that search a batch of queries by wmd.", min=1)] = 1,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Print all that counts; for wmd, which word went to which, and how far.")
+    ] = False,
+    html: Annotated[Path | None, typer.Option(help="Write the answers, explained, as a page of HTML.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a query, a line each.")] = False,
 ) -> None:
     """Search an index; the words that speak for a hit are marked."""
     require_search("search an index")
+    from spacy_embed.cli.explanation_page import Answer, write_page
     from spacy_embed.cli.highlight import Highlighter
     from spacy_embed.cli.queries import encode_queries, refuse_unknown
     from spacy_embed.retrieval.snapshot import Snapshot
@@ -50,7 +64,10 @@ def search_command(
         note(f"note: approximate search, recall@10 {graph.recall:.3f}" + (", graph built" if graph.is_new else ""))
     highlighter = Highlighter(opened, encoded, method)
     unanswered = 0
-    for i, ranked in enumerate(opened.rank(encoded, method, k, where, approximate=approximate)):
+    explained: list[Any] = []
+    for i, ranked in enumerate(
+        opened.rank(encoded, method, k, where, approximate=approximate, among=rerank, threads=threads)
+    ):
         if not encoded.knows(i, method):
             unanswered += 1
             note(f"note: nothing in the query {asked[i].text!r} is known to {index}.")
@@ -60,9 +77,16 @@ def search_command(
         ]
         if as_json:
             answer = {"query": asked[i].text, "lang": encoded.langs[i], "method": method}
-            print_json({**answer, "hits": [_as_json(hit) for hit in marked]})
+            print_json({**answer, "hits": [_as_json(hit, explain) for hit in marked]})
         else:
             _print_table(asked[i].text, encoded.langs[i], method, marked)
+            if explain:
+                print_reasons(marked)
+        if html is not None:
+            explained.append(Answer(asked[i].text, encoded.langs[i], method, index.name, marked))
+    if html is not None:
+        write_page(html, explained)
+        note(f"{html}: {len(explained)} queries explained")
     if unanswered == len(asked):
         raise InputError(f"None of the {unanswered} queries has a word that is known to {index}.")
 
@@ -84,17 +108,23 @@ def _queries(query: str | None, file: Path | None) -> list[Any]:
     return found
 
 
-def _as_json(marked: Any) -> dict[str, Any]:
+def _as_json(marked: Any, explain: bool) -> dict[str, Any]:
     hit = marked.hit
+    moved = [
+        {"from": flow.source, "to": flow.target, "mass": flow.mass, "distance": flow.distance}
+        for flow in marked.reasons.flows
+    ]
     return {
         "rank": hit.rank,
         "id": hit.id,
         "score": hit.score,
+        **({} if hit.distance is None else {"distance": hit.distance}),
         "lang": hit.lang,
         "title": hit.title,
         "text": hit.text,
         "metadata": hit.metadata,
         "words": [{"word": c.word, "contribution": round(c.amount, 6)} for c in marked.words],
+        **({"flows": moved} if explain and moved else {}),
     }
 
 
@@ -114,6 +144,24 @@ def _print_table(query: str, lang: str, method: str, hits: list[Any]) -> None:
     console.print(table)
     if not hits:
         console.print("No document shares anything with the query.")
+
+
+def print_reasons(hits: list[Any]) -> None:
+    """What counted in each hit, in full."""
+    for marked in hits:
+        table = Table(title=Text(f"{marked.hit.rank}  {marked.hit.id}"), title_justify="left")
+        if marked.reasons.flows:
+            for name in ("from", "to", "mass", "distance", "contribution"):
+                table.add_column(name, justify="left" if name in ("from", "to") else "right")
+            for flow in marked.reasons.flows:
+                figures = (flow.mass, flow.distance, flow.contribution)
+                table.add_row(Text(flow.source), Text(flow.target), *(f"{figure:.4f}" for figure in figures))
+        else:
+            table.add_column("word")
+            table.add_column("contribution", justify="right")
+            for word, amount in sorted(marked.reasons.amounts.items(), key=lambda item: (-item[1], item[0])):
+                table.add_row(Text(word), f"{amount:+.4f}")
+        output().print(table)
 
 
 def _marked_text(marked: Any, *, styled: bool) -> Text:

@@ -17,6 +17,7 @@ HIT_SCHEMA = pa.schema(
         ("title", pa.string()),
         ("text", pa.string()),
         ("metadata", pa.string()),
+        ("distance", pa.float64()),
     ]
 )
 

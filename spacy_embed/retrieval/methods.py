@@ -10,11 +10,21 @@ from spacy_embed.bags import Bags
 from spacy_embed.embedding import EMBEDDINGS, unit_rows
 from spacy_embed.errors import InputError
 from spacy_embed.retrieval.postings import Postings
-from spacy_embed.retrieval.ranking import Hits, candidates, ordered
+from spacy_embed.retrieval.ranking import Hits, ordered
+from spacy_embed.selection import candidates
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d
 
 BM25 = "bm25"
-METHODS = (BM25, *EMBEDDINGS)
+MOVERS = {
+    "wmd": "mean",
+    "wmd-tfidf": "tfidf",
+    "rwmd": "mean",
+    "rwmd-tfidf": "tfidf",
+    "soft-cosine": "mean",
+    "soft-cosine-tfidf": "tfidf",
+}
+"""Word Mover's Distance and its relatives, and the embedding whose weighting each takes: counts, or counts by idf."""
+METHODS = (BM25, *EMBEDDINGS, *MOVERS)
 """Names that ``search`` and ``evaluate`` take."""
 
 _SCORES_AT_ONCE = 1 << 24

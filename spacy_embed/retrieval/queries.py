@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,9 @@ from spacy_embed.retrieval.methods import BM25
 from spacy_embed.retrieval.query_rows import QueryRows, QueryWords
 from spacy_embed.types import Floats1d, Floats2d
 from spacy_embed.weighting import Uniform
+
+if TYPE_CHECKING:
+    from spacy_embed.retrieval.word_mover import MovedQueries
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,13 @@ class Queries:
         if name not in self.embedded:
             self.embedded[name] = self._embed(name, fits)
         return self.embedded[name]
+
+    def moved(self, name: str, fits: Fits) -> "MovedQueries":
+        """Queries as bags with the weights of an embedding, and the vectors of words that the corpus does not hold."""
+        from spacy_embed.retrieval.word_mover import MovedQueries
+
+        bags = self.key_bags.map_rows(self.rows.key_rows)
+        return MovedQueries(bags.with_weights(self._weights(bags, name, fits)), self.rows.extra)
 
     def _embed(self, name: str, fits: Fits) -> Floats2d:
         table, n_rows = self.words.table.rows, len(self.words.table.rows)

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -21,13 +21,17 @@ from spacy_embed.retrieval.filters import DocumentFields
 from spacy_embed.retrieval.fits import Fits, embed
 from spacy_embed.retrieval.generation import open_version
 from spacy_embed.retrieval.growing_keys import GrowingKeys
-from spacy_embed.retrieval.methods import BM25, Bm25, Cosine, Eligible, Method, check_method
+from spacy_embed.retrieval.methods import BM25, MOVERS, Bm25, Cosine, Eligible, IdsOf, Method, check_method
 from spacy_embed.retrieval.origin import SourceTables, open_origin
 from spacy_embed.retrieval.queries import Queries
 from spacy_embed.retrieval.query_rows import QueryWords
 from spacy_embed.retrieval.ranking import Hits
+from spacy_embed.transport.ground_cost import GroundCost
 from spacy_embed.types import Floats2d
 from spacy_embed.vectors.word_table import WordTable
+
+if TYPE_CHECKING:
+    from spacy_embed.retrieval.word_mover import MovedQueries
 
 _KEPT_FILTERS = 16
 
@@ -39,11 +43,13 @@ class Hit(NamedTuple):
     """From 1."""
     id: str
     score: float
-    """Higher is closer: cosine in [-1, 1], or BM25's sum."""
+    """Higher is closer: cosine in [-1, 1], BM25's sum, or 1 / (1 + distance)."""
     lang: str
     title: str
     text: str
     metadata: dict[str, Any]
+    distance: float | None = None
+    """Word Mover's Distance, of the methods that rank by it."""
 
 
 class Snapshot:
@@ -154,6 +160,8 @@ class Snapshot:
             return np.ones(self.manifest.positions, bool)
         if name == self.manifest.embedding:
             return np.asarray(self.reader.array(f"norms.{name}") > 0)
+        if name in MOVERS:
+            return np.array(method.has_words)
         return np.asarray(np.any(method.units, axis=1))
 
     def method(self, name: str) -> Method:
@@ -168,12 +176,23 @@ class Snapshot:
                 ids = self.id_keys.words
                 if name == BM25:
                     method: Any = Bm25(self.reader.postings, self.reader.bags("terms"), ids)
+                elif name in MOVERS:
+                    method = self._mover(name, ids)
                 else:
                     method = Cosine(name, self._units(name), ids)
                 known = self._is_known(name, method)
                 self._methods[name] = method, known, Eligible(np.flatnonzero(~known))
             built: tuple[Any, NDArray[np.bool_], Eligible] = self._methods[name]
             return built
+
+    def _mover(self, name: str, ids: IdsOf) -> Any:
+        # compiled code: only those who ask for it wait for it
+        from spacy_embed.retrieval.word_mover import weighted_bags, word_mover
+
+        langs = self.langs()
+        bags = weighted_bags(self.bags, langs, self.fits.for_languages(MOVERS[name], langs))
+        cost: GroundCost = "unit" if self.manifest.normalize else "euclidean"
+        return word_mover(name, bags, self.table.rows, cost, ids)
 
     @cached_property
     def fields(self) -> DocumentFields:
@@ -212,6 +231,11 @@ class Snapshot:
         with self._building:
             return queries.embeddings(name, self.fits)
 
+    def moved(self, queries: Queries, method: str) -> "MovedQueries":
+        """Queries as the masses that a method of ``MOVERS`` moves."""
+        with self._building:
+            return queries.moved(MOVERS[method], self.fits)
+
     def graph(self, name: str) -> Graph:
         """The graph for approximate search by an embedding, made when it is first needed, kept where it can be.
 
@@ -232,7 +256,15 @@ class Snapshot:
             return self._graphs[name]
 
     def rank(
-        self, queries: Queries, method: str, k: int, where: str | None = None, *, approximate: bool = False
+        self,
+        queries: Queries,
+        method: str,
+        k: int,
+        where: str | None = None,
+        *,
+        approximate: bool = False,
+        among: int | None = None,
+        threads: int = 1,
     ) -> list[Hits]:
         """Positions and scores of the best ``k`` documents of each query.
 
@@ -242,6 +274,8 @@ class Snapshot:
             k: Hits a query.
             where: A condition in SQL over the documents' fields.
             approximate: Search the graph of an embedding instead of all documents.
+            among: Rank no more than so many documents, the best by the index's own embedding.
+            threads: How many search, where a method can use them.
 
         Raises:
             InputError: Unknown method, a faulty condition, or approximate search with a condition or by BM25.
@@ -253,8 +287,26 @@ class Snapshot:
             by_graph = ApproximateCosine(exact, self.graph(method).index)
             return list(by_graph.search(self.embed_queries(queries, method), k, eligible))
         ranker = self._method(method)[0]
+        eligible = self._eligible(method, where)
+        if among is not None:
+            return self._ranked_among(queries, method, k, where, among)
+        if method in MOVERS:
+            return list(ranker.search(self.moved(queries, method)._replace(threads=threads), k, eligible))
         prepared = queries.terms if method == BM25 else self.embed_queries(queries, method)
-        return list(ranker.search(prepared, k, self._eligible(method, where)))
+        return list(ranker.search(prepared, k, eligible))
+
+    def _ranked_among(self, queries: Queries, method: str, k: int, where: str | None, among: int) -> list[Hits]:
+        if method not in MOVERS:
+            raise InputError(f"Only {', '.join(MOVERS)} rank another method's hits again, not {method!r}.")
+        ranker, known, _ = self._method(method)
+        moved = self.moved(queries, method)
+        found = []
+        for i, first in enumerate(self.rank(queries, self.manifest.embedding, among, where)):
+            mask = np.zeros(len(known), bool)
+            mask[first.positions] = True
+            one = moved._replace(bags=moved.bags.slice(i, i + 1))
+            found += ranker.search(one, k, Eligible.of(mask & known))
+        return found
 
     def hits(self, ranked: Hits) -> list[Hit]:
         """The documents behind positions."""
@@ -276,14 +328,19 @@ class Snapshot:
         row_of = dict(zip(positions.tolist(), rows, strict=True))
         return [
             [
-                _hit(rank, row_of[position], score)
-                for rank, (position, score) in enumerate(
-                    zip(hits.positions.tolist(), hits.scores.tolist(), strict=True), start=1
+                _hit(rank, row_of[position], score, distance)
+                for rank, (position, score, distance) in enumerate(
+                    zip(hits.positions.tolist(), hits.scores.tolist(), _distances(hits), strict=True), start=1
                 )
             ]
             for hits in ranked
         ]
 
 
-def _hit(rank: int, row: dict[str, Any], score: float) -> Hit:
-    return Hit(rank, row["id"], score, row["lang"], row["title"], row["text"], json.loads(row["metadata"]))
+def _distances(hits: Hits) -> list[float] | list[None]:
+    return [None] * len(hits.positions) if hits.distances is None else hits.distances.tolist()
+
+
+def _hit(rank: int, row: dict[str, Any], score: float, distance: float | None) -> Hit:
+    metadata = json.loads(row["metadata"])
+    return Hit(rank, row["id"], score, row["lang"], row["title"], row["text"], metadata, distance)

@@ -19,7 +19,7 @@ LEFT_OVER = 1e-14
 _STEPS_A_WORD = 60
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def shortest_paths(
     supply: Doubles1d,
     demand: Doubles1d,
@@ -37,7 +37,8 @@ def shortest_paths(
         costs: float64[n, m], of moving one unit, each >= 0.
         cutoff: Stop once the bound lies above.
         flow: float64[n, m], filled with what goes where.
-        source_dual: float64[n], filled; with ``sink_dual`` a feasible dual, ``u[i] + v[j] <= costs[i, j]``.
+        source_dual: float64[n], any potentials to begin with, such as zeros; with ``sink_dual`` they become a feasible
+            dual, ``u[i] + v[j] <= costs[i, j]``.
         sink_dual: float64[m], filled.
 
     Returns:
@@ -130,22 +131,23 @@ def shortest_paths(
     return bound, True
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _reduce(
     supply: Doubles1d, demand: Doubles1d, costs: Doubles2d, source_dual: Doubles1d, sink_dual: Doubles1d
 ) -> float:
-    """The dual that takes each source's lowest cost, then each sink's of what is left; its bound."""
+    """The highest dual for the sinks that the sources leave, then the same for the sources; its bound."""
     n, m = costs.shape
     bound = 0.0
     sink_dual[:] = np.inf
     for i in range(n):
-        lowest = costs[i, 0]
-        for j in range(1, m):
-            lowest = min(lowest, costs[i, j])
-        source_dual[i] = lowest
-        bound += supply[i] * lowest
         for j in range(m):
-            sink_dual[j] = min(sink_dual[j], costs[i, j] - lowest)
+            sink_dual[j] = min(sink_dual[j], costs[i, j] - source_dual[i])
     for j in range(m):
         bound += demand[j] * sink_dual[j]
+    for i in range(n):
+        lowest = costs[i, 0] - sink_dual[0]
+        for j in range(1, m):
+            lowest = min(lowest, costs[i, j] - sink_dual[j])
+        source_dual[i] = lowest
+        bound += supply[i] * lowest
     return bound

@@ -2,7 +2,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_embed.retrieval.ranking import candidates, ordered
+from spacy_embed.retrieval.ranking import ordered
+from spacy_embed.selection import candidates
 
 
 @settings(deadline=None)

@@ -1,0 +1,67 @@
+"""What speaks for a hit by Word Mover's Distance or one of its relatives."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from spacy_embed.bags import Bags
+from spacy_embed.cli.reasons import Reasons, rows_of
+from spacy_embed.explain import closeness, flows
+from spacy_embed.pipeline.lookup_forms import LookupForms
+from spacy_embed.retrieval.encoded import form_of
+from spacy_embed.retrieval.methods import MOVERS
+from spacy_embed.retrieval.queries import Queries
+from spacy_embed.retrieval.snapshot import Snapshot
+from spacy_embed.retrieval.word_mover import SoftCosineRanking, WordMover, weighted_bags
+from spacy_embed.transport.exact import transport
+from spacy_embed.types import Floats2d, Rows
+
+
+class OfMoves:
+    """An ``Explainer``."""
+
+    def __init__(self, index: Snapshot, queries: Queries, method: str) -> None:
+        self.index = index
+        self.method = method
+        self.queries = queries
+        self.moved = index.moved(queries, method)
+        self.words_of = _words_of(queries)
+
+    def __call__(self, query: int, position: int, lang: str, lookup: LookupForms, forms: Sequence[str]) -> Reasons:
+        fits = self.index.fits.for_languages(MOVERS[self.method], [lang])
+        bag = self.moved.bags.slice(query, query + 1)
+        document = weighted_bags(self.index.bags.slice(position, position + 1), [lang], fits)
+        used = np.unique(np.concatenate([bag.rows, document.rows]))
+        table = _vectors(self.index.table.rows, self.moved.extra, used)
+        here, there = (
+            Bags(np.searchsorted(used, b.rows).astype(np.int32), b.weights, b.offsets) for b in (bag, document)
+        )
+        row_of = rows_of(self.index, lang, forms)
+        forms_of: dict[int, list[str]] = {}
+        for form, row in row_of.items():
+            forms_of.setdefault(row, []).append(form)
+        method = self.index.method(self.method)
+        if isinstance(method, SoftCosineRanking):
+            amounts = method.documents.contributions(here, there, table)
+            by_row = dict(zip(used[there.merged().rows].tolist(), amounts.tolist(), strict=True))
+            return Reasons({form: by_row.get(row, 0.0) for form, row in row_of.items()}, [])
+        assert isinstance(method, WordMover)
+        plan = transport(here, there, table, cost=method.index.cost)
+        by_row = dict(zip(used[plan.right].tolist(), closeness(plan).tolist(), strict=True))
+        sources = [self.words_of.get(row, "?") for row in used[plan.left].tolist()]
+        targets = ["/".join(forms_of.get(row, ["?"])) for row in used[plan.right].tolist()]
+        amounts_of = {form: by_row.get(row, 0.0) for form, row in row_of.items()}
+        return Reasons(amounts_of, flows(plan, sources, targets))
+
+
+def _vectors(table: Floats2d, extra: Floats2d, rows: Rows) -> Floats2d:
+    is_extra = rows >= len(table)
+    return np.concatenate([table[rows[~is_extra]], extra[rows[is_extra] - len(table)]])
+
+
+def _words_of(queries: Queries) -> dict[int, str]:
+    """The words of each row of the queries; several may share one."""
+    words: dict[int, str] = {}
+    for key, row in zip(queries.keys, queries.rows.key_rows.tolist(), strict=True):
+        words[row] = f"{words[row]}/{form_of(key)}" if row in words else form_of(key)
+    return words

@@ -1,0 +1,97 @@
+"""What speaks for a hit: an amount for each of its forms, and for Word Mover's Distance what went where."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from spacy_embed.explain import Flow, cosine_contributions
+from spacy_embed.pipeline.lookup_forms import LookupForms
+from spacy_embed.retrieval.encoded import key_of
+from spacy_embed.retrieval.methods import BM25, MOVERS, Bm25
+from spacy_embed.retrieval.queries import Queries
+from spacy_embed.retrieval.snapshot import Snapshot
+
+
+class Reasons(NamedTuple):
+    """Why a document is a hit."""
+
+    amounts: dict[str, float]
+    """What each form of the document adds, higher for what speaks for it."""
+    flows: list[Flow]
+    """By falling contribution; only for Word Mover's Distance."""
+
+
+class Explainer(Protocol):
+    """Explains the hits of one method."""
+
+    def __call__(self, query: int, position: int, lang: str, lookup: LookupForms, forms: Sequence[str]) -> Reasons:
+        """Why a document is a hit.
+
+        Args:
+            query: Which query.
+            position: The document.
+            lang: Its language.
+            lookup: Its pipeline's component.
+            forms: The lookup forms of its tokens.
+        """
+
+
+def explainer(index: Snapshot, queries: Queries, method: str) -> Explainer:
+    """The explainer of a method.
+
+    Args:
+        index: The index that was searched.
+        queries: The queries.
+        method: How it was searched.
+    """
+    if method == BM25:
+        return _OfTerms(index, queries)
+    if method in MOVERS:
+        # compiled code: only those who ask for it wait for it
+        from spacy_embed.cli.move_reasons import OfMoves
+
+        return OfMoves(index, queries, method)
+    return _OfCosine(index, queries, method)
+
+
+class _OfTerms:
+    def __init__(self, index: Snapshot, queries: Queries) -> None:
+        self.index = index
+        self.queries = queries
+
+    def __call__(self, query: int, position: int, lang: str, lookup: LookupForms, forms: Sequence[str]) -> Reasons:
+        method = self.index.method(BM25)
+        assert isinstance(method, Bm25)
+        amounts = method.contributions(position, self.queries.terms, query)
+        amount_of_term = {self.index.term_names.word(term): amount for term, amount in amounts.items()}
+        terms_of = {form: set(lookup.terms.terms([form], form)) for form in forms if form}
+        # forms that share a term (a stem, a bigram) share what it adds
+        sharing = Counter(term for terms in terms_of.values() for term in terms)
+        shares = {
+            form: sum(amount_of_term.get(term, 0.0) / sharing[term] for term in terms)
+            for form, terms in terms_of.items()
+        }
+        return Reasons(shares, [])
+
+
+class _OfCosine:
+    def __init__(self, index: Snapshot, queries: Queries, method: str) -> None:
+        self.index = index
+        self.method = method
+        self.embedded = index.embed_queries(queries, method)
+
+    def __call__(self, query: int, position: int, lang: str, lookup: LookupForms, forms: Sequence[str]) -> Reasons:
+        bag = self.index.bags.slice(position, position + 1)
+        embedding = self.index.fits.for_languages(self.method, [lang])[lang]
+        table = self.index.table.rows
+        amounts = cosine_contributions(bag, embedding, table, self.embedded[query]).tolist()
+        by_row = dict(zip(embedding.weigh(bag, table).rows.tolist(), amounts, strict=True))
+        # forms that share a row share what it adds
+        return Reasons({form: by_row.get(row, 0.0) for form, row in rows_of(self.index, lang, forms).items()}, [])
+
+
+def rows_of(index: Snapshot, lang: str, forms: Sequence[str]) -> dict[str, int]:
+    """The row of each form of a document, those without one left out."""
+    present = sorted({form for form in forms if form})
+    rows = index.table.find([key_of(lang, form) for form in present])
+    return {form: row for form, row in zip(present, rows.tolist(), strict=True) if row >= 0}
