@@ -34,6 +34,9 @@ def register_extensions() -> None:
     Raises:
         InputError: Another package has an attribute of the same name.
     """
+    # it imports this module
+    from spacy_embed.pipeline.word_mover import flows_of, transport_of, wmd_of
+
     for name in DOC_VALUES:
         _register(Doc, name, default=None)
     _register(Doc, "forms", getter=doc_forms, setter=set_doc_forms)
@@ -43,6 +46,10 @@ def register_extensions() -> None:
     _register(Span, "bag", getter=bag_of)
     _register(Span, "embedding", getter=embedding_of)
     _register(Span, "similarity", method=similarity_of)
+    for owner in (Doc, Span):
+        _register(owner, "wmd", method=wmd_of)
+        _register(owner, "wmd_flows", method=flows_of)
+        _register(owner, "transport", method=transport_of)
     _register(Token, "form", getter=token_form)
     _register(Token, "embedding", getter=embedding_of)
 
@@ -88,16 +95,47 @@ def span_forms(span: Span) -> tuple[str, ...]:
 def token_form(token: Token) -> str:
     """The token's lookup form; empty when it is left out."""
     forms = token.doc.user_data.get(_FORMS_KEY) or ()
-    _check_tokens(token.doc, len(forms) or len(token.doc))
+    check_tokens(token.doc, len(forms) or len(token.doc))
     return forms[token.i] if forms else ""
 
 
-def _check_tokens(doc: Doc, n_tokens: int) -> None:
+def check_tokens(doc: Doc, n_tokens: int) -> None:
+    """Raise InputError when a Doc has another number of tokens than it was looked up with."""
     if n_tokens != len(doc):
         raise InputError(
             f"The Doc had {n_tokens} tokens when its forms were looked up and has {len(doc)} now: "
             "merge or split tokens before 'lookup_forms', or run it through the pipeline again."
         )
+
+
+_MOVER_KEY = "spacy_embed.word_mover"
+
+
+def mover_settings(doc: Doc) -> dict[str, Any] | None:
+    """The settings of ``word_mover``: ``cost``, ``weights`` and ``similarity``; None where it has not been."""
+    settings: dict[str, Any] | None = doc.user_data.get(_MOVER_KEY)
+    return settings
+
+
+def set_mover_settings(doc: Doc, settings: dict[str, Any]) -> None:
+    """Keep the settings of ``word_mover`` with the Doc."""
+    doc.user_data[_MOVER_KEY] = settings
+
+
+def doc_of(container: Container) -> Doc:
+    """The Doc that a Span or Token is of, or the Doc itself. Raises InputError for anything else."""
+    if not isinstance(container, Doc | Span | Token):
+        raise InputError(f"Expected a Doc, Span or Token, got a {type(container).__name__}.")
+    return container if isinstance(container, Doc) else container.doc
+
+
+def bounds_of(container: Container) -> tuple[Doc, int, int]:
+    """The Doc, and which of its tokens: from ``start`` up to ``stop``."""
+    if isinstance(container, Doc):
+        return container, 0, len(container)
+    if isinstance(container, Token):
+        return container.doc, container.i, container.i + 1
+    return container.doc, container.start, container.end
 
 
 def embedder_of(doc: Doc) -> "DocEmbedder":
@@ -122,13 +160,9 @@ def counts_of(container: Container) -> "Bags":
     """The bag of counts of a Doc, Span or Token, before any weighting."""
     from spacy_embed.bags import Bags
 
-    doc = container if isinstance(container, Doc) else container.doc
-    if isinstance(container, Token):
-        start, stop = container.i, container.i + 1
-    else:
-        start, stop = (0, len(doc)) if isinstance(container, Doc) else (container.start, container.end)
+    doc, start, stop = bounds_of(container)
     embedder = embedder_of(doc)
-    _check_tokens(doc, len(doc._.token_rows))
+    check_tokens(doc, len(doc._.token_rows))
     rows = doc._.token_rows[start:stop]
     return Bags.from_tokens(rows, np.array([0, len(rows)]), embedder.token_weights(doc, start, stop))
 
@@ -157,14 +191,29 @@ def embedding_of(container: Container, fingerprint: str | None = None) -> "Float
         vector = np.asarray(container.vector, dtype=np.float32)  # a Lexeme: what spaCy says of it
         return vector
     doc = container if isinstance(container, Doc) else container.doc
-    if doc._.embedding is None and (bare := _loaded(fingerprint)) is not None:
-        bare.embed_bare(doc)
+    revive(doc, fingerprint)
     if isinstance(container, Doc) and doc._.embedding is not None:
         vector = doc._.embedding
         return vector
     embedder = embedder_of(doc)
     vector = embedder.embedding.transform(counts_of(container), embedder.table.rows)[0]
     return vector
+
+
+def revive(doc: Doc, fingerprint: str | None, mover: dict[str, Any] | None = None) -> None:
+    """Embed a Doc that never was: a copy by ``Span.as_doc`` shares the hooks of its Doc and has lost all else.
+
+    Args:
+        doc: Left as it is when it has an embedding, or when the embedder is not loaded.
+        fingerprint: The embedder.
+        mover: Settings of ``word_mover`` for a Doc whose own hooks have none.
+    """
+    if doc._.embedding is None and (bare := _loaded(fingerprint)) is not None:
+        # or the hooks of a copy, and so those of its Doc, would become cosines again
+        mover = getattr(doc.user_hooks.get("similarity"), "keywords", {}).get("mover", mover)
+        if mover is not None:
+            set_mover_settings(doc, dict(mover))
+        bare.embed_bare(doc)
 
 
 def similarity_of(container: Container, other: Container, fingerprint: str | None = None) -> float:
@@ -201,6 +250,12 @@ def install_hooks(doc: Doc) -> Doc:
         doc.user_hooks[name] = hook
         doc.user_span_hooks[name] = hook
         doc.user_token_hooks[name] = hook
+    mover = mover_settings(doc)
+    if mover is not None and mover["similarity"]:
+        from spacy_embed.pipeline.word_mover import mover_similarity_of
+
+        hook = partial(mover_similarity_of, fingerprint=fingerprint, mover=mover)
+        doc.user_hooks["similarity"] = doc.user_span_hooks["similarity"] = hook
     return doc
 
 

@@ -118,3 +118,26 @@ def make_doc_embedder(
         embedding = replace(embedding, n_components=n_components)
     keyword_weights = KeywordWeights(keywords, keyword_pos, other_weight)
     return make_component(nlp, name, vectors, embedding, keyword_weights, frequencies)
+
+
+@Language.factory(
+    "word_mover",
+    default_config={"cost": "euclidean", "weights": "counts", "similarity": False},
+    requires=["doc._.embedding", "doc._.bag_rows", "doc._.bag_weights"],
+)
+def make_word_mover(
+    nlp: Language,
+    name: str,
+    cost: Literal["euclidean", "unit", "cosine"],
+    weights: Literal["counts", "weighted"],
+    similarity: bool,
+):
+    """Word Mover's Distance between Docs that ``doc_embedder`` has embedded: ``doc._.wmd(other)``.
+
+    cost: between the vectors of two words: their distance, that of unit vectors, or 1 - cosine.
+    weights: the mass of each word: how often it occurs, or its weight by the embedder's method.
+    similarity: ``doc.similarity`` and ``span.similarity`` become 1 / (1 + distance).
+    """
+    from spacy_embed.pipeline.word_mover import WordMover
+
+    return WordMover(cost, weights, similarity)

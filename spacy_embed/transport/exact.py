@@ -6,13 +6,10 @@ import numpy as np
 
 from spacy_embed.bags import Bags
 from spacy_embed.errors import InputError
+from spacy_embed.transport.exact_kernels import pair_distance
 from spacy_embed.transport.ground_cost import GroundCost, ground_costs, is_metric
-from spacy_embed.transport.kernels import pair_distance
-from spacy_embed.transport.solver import shortest_paths
+from spacy_embed.transport.tree_simplex import tree_simplex
 from spacy_embed.types import Doubles1d, Doubles2d, Floats2d, Rows, Weights
-
-SMALL = 1024
-"""Problems of up to so many costs are solved by our own solver: calling another would take longer."""
 
 _MOST_ITERATIONS = 10_000_000
 
@@ -71,25 +68,19 @@ def solve(supply: Doubles1d, demand: Doubles1d, costs: Doubles2d) -> Solution:
 
 
 def _plan(supply: Doubles1d, demand: Doubles1d, costs: Doubles2d) -> Doubles2d:
-    n, m = costs.shape
-    if n == 1 or m == 1:
-        return np.outer(supply, demand)
-    if n * m <= SMALL:
-        # more sources than sinks: shorter paths
-        turned = n < m
-        a, b, c = (demand, supply, np.ascontiguousarray(costs.T)) if turned else (supply, demand, costs)
-        flow, u, v = np.empty(c.shape), np.zeros(len(a)), np.empty(len(b))
-        if shortest_paths(a, b, c, np.inf, flow, u, v)[1]:
-            return flow.T if turned else flow
-    import ot
+    # the smaller side first: longer rows to look through
+    turned = len(supply) > len(demand)
+    a, b, c = (demand, supply, np.ascontiguousarray(costs.T)) if turned else (supply, demand, costs)
+    b = b * (a.sum() / b.sum())
+    plan = np.empty(c.shape)
+    _, is_solved = tree_simplex(a, b, c, plan)
+    if not is_solved:
+        import ot
 
-    # masses that differ in the last bits make the network simplex give up without a word
-    demand = demand * (supply.sum() / demand.sum())
-    solved: Doubles2d
-    solved, log = ot.emd(supply, demand, costs, numItermax=_MOST_ITERATIONS, log=True)
-    if log["result_code"] != 1:
-        raise InputError(f"The transport of {n} x {m} masses could not be solved ({log['warning']}).")
-    return solved
+        plan, log = ot.emd(a, b, c, numItermax=_MOST_ITERATIONS, log=True)
+        if log["result_code"] != 1:
+            raise InputError(f"The transport of {len(a)} x {len(b)} masses has no solution ({log['warning']}).")
+    return plan.T if turned else plan
 
 
 def transport(left: Bags, right: Bags, table: Floats2d, *, cost: GroundCost = "euclidean") -> Transport:
@@ -153,10 +144,8 @@ def distance_of_rows(
         cost: Between rows.
 
     Returns:
-        The distance; NaN when the problem is too large for the compiled solver, or holds NaN.
+        The distance; NaN when something is.
     """
-    if len(left) * len(right) > SMALL:
-        return float("nan")
     return float(pair_distance(left, left_weights, right, right_weights, table, cost != "euclidean", cost != "cosine"))
 
 
