@@ -82,12 +82,13 @@ _NOTHING = 1e-12
 
 
 def closeness(moved: "Transport") -> Doubles1d:
-    """float64[m], what speaks for each word of the document: the mass that arrives, over 1 + the distance it came.
+    """float64[m], what speaks for each word of the document: what less far a way saves the mass that arrives there.
 
-    So weighed are words that much comes to from near by; a word that stands in both bags has its whole share.
+    That is mass x (the farthest way that any mass goes - its own way): a word of both bags saves all of it.
     """
-    amounts: Doubles1d = (moved.plan / (1.0 + moved.costs)).sum(axis=0)
-    return amounts
+    farthest = moved.costs[moved.plan > _NOTHING].max(initial=0.0)
+    saved: Doubles1d = (moved.plan * np.maximum(farthest - moved.costs, 0.0)).sum(axis=0)
+    return saved
 
 
 def strongest(contributions: Iterable[Contribution], *, most: int = 8, share: float = 0.2) -> list[Contribution]:

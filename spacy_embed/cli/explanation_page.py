@@ -19,7 +19,7 @@ class Answer(NamedTuple):
     query: str
     lang: str
     method: str
-    index: str
+    corpus: str
     hits: list[MarkedHit]
 
 

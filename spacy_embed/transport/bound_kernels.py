@@ -150,6 +150,7 @@ def ascend(
     masses: Doubles1d,
     target: float,
     rounds: int,
+    greatest_cost: float,
     potentials: Floats1d,
     document_duals: Doubles1d,
 ) -> float:
@@ -165,6 +166,7 @@ def ascend(
         masses: float64[words], of the query.
         target: The bound that is wanted; ``inf`` for the highest.
         rounds: At most.
+        greatest_cost: No potential need be further from 0 (the best ones are not), and in float32 none may be.
         potentials: float32[words], to begin with; filled with the best.
         document_duals: float64[m], filled with what they leave.
 
@@ -177,7 +179,7 @@ def ascend(
         for i in range(n_words):
             by_word[i, j] = costs[rows[j], i]
     of_words = potentials.copy()
-    lowest, nearest = np.empty(m, np.float32), np.empty(m, np.int32)
+    lowest, nearest = np.empty(m, np.float32), np.zeros(m, np.int32)
     wanted = np.empty(n_words)
     best, first_step = -np.inf, 0.0
     for step in range(rounds):
@@ -212,7 +214,8 @@ def ascend(
             first_step = _FIRST_STEP * value
         length = (target - value) / squared if target < np.inf else first_step / (1.0 + 4.0 * step / rounds) / greatest
         for i in range(n_words):
-            of_words[i] += np.float32(length * wanted[i])
+            moved = of_words[i] + length * wanted[i]
+            of_words[i] = min(max(moved, -greatest_cost), greatest_cost)
     return best
 
 

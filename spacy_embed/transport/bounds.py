@@ -72,7 +72,8 @@ def ascended(supply: Doubles1d, demand: Doubles1d, costs: Doubles2d, target: flo
         best = max(best, value)
         gradient = supply - np.bincount(nearest, weights=demand, minlength=len(supply))
         length = float(gradient @ gradient)
-        if best >= target or length == 0:
+        # what is left of it is rounding
+        if best >= target or length < 1e-12:
             break
         potentials = potentials + (target - value) / length * gradient
     return best

@@ -1,6 +1,9 @@
-"""How the loops of this package are compiled."""
+"""How the loops of this package are compiled: the only module that imports Numba."""
 
 import numba
 
 compiled = numba.njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz", "arcp"})
 """Infinities and NaN keep their meaning; sums may be taken in any order, which is the same order every time."""
+
+compiled_to_the_letter = numba.njit(cache=True, nogil=True)
+"""For loops that compare what they have computed twice."""

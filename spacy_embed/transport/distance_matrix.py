@@ -1,5 +1,6 @@
 """All distances between two sets of bags, in memory or, where there are many, in a file."""
 
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,7 +64,7 @@ def _matrix(n: int, m: int, file: Path | None) -> Iterator[Doubles2d]:
     if file is None:
         yield np.empty((n, m))
         return
-    temporary = file.with_name(f".{file.name}.tmp")
+    temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex}.tmp")
     try:
         matrix = np.lib.format.open_memmap(temporary, "w+", np.float64, (n, m))
         yield matrix

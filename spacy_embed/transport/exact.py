@@ -115,7 +115,7 @@ def transport(left: Bags, right: Bags, table: Floats2d, *, cost: GroundCost = "e
 
 
 def word_movers_distance(left: Bags, right: Bags, table: Floats2d, *, cost: GroundCost = "euclidean") -> float:
-    """The distance of ``transport``, without the plan: 0.0 for equal bags, ``inf`` when one is empty, else above 0."""
+    """The distance of ``transport``, without the plan: 0.0 for equal bags, ``inf`` when one is empty."""
     for bag in (left, right):
         if len(bag) != 1:
             raise InputError(f"Expected one bag on each side, got {len(bag)}.")
@@ -133,7 +133,7 @@ def distance_of_rows(
     *,
     cost: GroundCost = "euclidean",
 ) -> float:
-    """The same of rows and weights as they come, for many calls: nothing is checked.
+    """The same of rows and weights as they come, of the layout's dtypes, for many calls.
 
     Args:
         left: int32[n], rows of the table in any order; the weights of equal ones add up.
@@ -144,9 +144,17 @@ def distance_of_rows(
         cost: Between rows.
 
     Returns:
-        The distance; NaN when something is.
+        The distance; NaN if the solver gave up, which no problem is known to make it do.
+
+    Raises:
+        InputError: A row lies outside the table, or a weight or vector is negative or not finite.
     """
-    return float(pair_distance(left, left_weights, right, right_weights, table, cost != "euclidean", cost != "cosine"))
+    try:
+        return float(
+            pair_distance(left, left_weights, right, right_weights, table, cost != "euclidean", cost != "cosine")
+        )
+    except (IndexError, ValueError) as error:
+        raise InputError(str(error)) from error
 
 
 def _masses(bag: Bags, table: Floats2d) -> tuple[Rows, Doubles1d]:

@@ -80,7 +80,7 @@ def exact_distance(
     a, b = supply[:n], demand[:m]
     if turned:
         a, b = b, a
-    distance, _ = tree_simplex(a, b, costs, np.empty(costs.shape))
+    distance: float = tree_simplex(a, b, costs, np.empty(costs.shape))[0]
     return distance
 
 
@@ -127,6 +127,10 @@ def _merged(rows: Rows, weights: Weights, table: Floats2d, is_unit: bool) -> Any
     total = 0.0
     for i in order:
         row = rows[i]
+        if row < 0 or row >= len(table):
+            raise IndexError("A row lies outside the vector table.")
+        if not 0.0 <= weights[i] < np.inf:
+            raise ValueError("Masses must be finite and not below 0.")
         if n > 0 and merged[n - 1] == row:
             masses[n - 1] += weights[i]
             total += weights[i]
@@ -134,6 +138,8 @@ def _merged(rows: Rows, weights: Weights, table: Floats2d, is_unit: bool) -> Any
         squared = 0.0
         for d in range(table.shape[1]):
             squared += np.float64(table[row, d]) * np.float64(table[row, d])
+        if not squared < np.inf:
+            raise ValueError("Vectors must be finite to move mass between them.")
         if squared > 0.0 and weights[i] > 0.0:
             merged[n], masses[n], scales[n] = row, weights[i], 1.0 / np.sqrt(squared) if is_unit else 1.0
             n += 1

@@ -83,12 +83,14 @@ class WmdIndex:
         bags = bags if self._own is None else Bags(local[bags.rows], bags.weights, bags.offsets)
         has_mass = (bags.weights > 0) & (squares[bags.rows] > 0)
         self.bags = bags if has_mass.all() and _is_merged(bags) else bags.keep(has_mass).merged()
+        # lengths near 1, whose squares float32 holds; a power of two, so that nothing is rounded
+        self._unit = 2.0 ** -float(np.frexp(np.sqrt(squares.max(initial=0.0)))[1]) if cost == "euclidean" else 1.0
         self._documents = self._arrays(own_table, squares)
         self._greatest = float(np.sqrt((squares * self._documents.scales**2).max(initial=0.0)))
 
     def _arrays(self, table: Floats2d, squares: Doubles1d) -> Documents:
         bags, totals = self.bags, self.bags.totals()
-        scales = np.ones(len(squares)) if self.cost == "euclidean" else _inverse(np.sqrt(squares))
+        scales = np.full(len(squares), self._unit) if self.cost == "euclidean" else _inverse(np.sqrt(squares))
         has_mass = np.flatnonzero(totals > 0)
         sample = bags.take(has_mass[:: max(1, len(has_mass) // _SAMPLED)]).normalized()
         sampled, places = np.unique(sample.rows, return_inverse=True)
@@ -157,13 +159,17 @@ class WmdIndex:
         n_documents = int(np.count_nonzero(self.totals > 0))
         if not (len(query.masses) and n_documents):
             return Nearest(np.empty(0, np.int64), np.empty(0), Statistics(0, 0, 0, 0, 0))
-        positions, distances, counts = nearest_documents(
+        positions, distances, (eligible_ones, by_shared, by_reduced, by_dual) = nearest_documents(
             self._documents, query, self._products(query), eligible, min(k, n_documents)
         )
         order = np.lexsort((positions, distances))
         positions, distances = positions[order], distances[order]
         n = int(np.searchsorted(distances, distances[k - 1], side="right")) if k < len(distances) else len(distances)
-        return Nearest(positions[:n], distances[:n], Statistics(*counts, len(distances)))
+        return Nearest(
+            positions[:n],
+            distances[:n] / self._unit,
+            Statistics(eligible_ones, by_shared, by_reduced, by_dual, len(distances)),
+        )
 
     def relaxed(self, queries: Bags, *, extra: Floats2d | None = None) -> Iterator[Floats1d]:
         """Relaxed WMD of each query and all documents (Kusner et al. 2015, section 4), the larger of both directions.
@@ -190,7 +196,7 @@ class WmdIndex:
                 )
                 both = np.maximum(both - query.slack, 0.0)
                 both[~np.isfinite(moved)] = np.inf
-            yield both.astype(np.float32)
+            yield (both / self._unit).astype(np.float32)
 
     def distances(self, query: Bags, documents: Ints1d | None = None) -> Doubles1d:
         """Exact distances of one query to documents.
@@ -210,7 +216,7 @@ class WmdIndex:
         found = np.full(len(some), np.inf)
         if len(prepared.masses):
             all_distances(self._documents, prepared, some, found)
-        return found
+        return found / self._unit
 
     def _queries(self, queries: Bags, extra: Floats2d | None) -> Iterator[Query]:
         extra = np.empty((0, self._documents.table.shape[1]), np.float32) if extra is None else extra
@@ -237,16 +243,17 @@ class WmdIndex:
         order = np.argsort(local, kind="stable")
         order = order[(squares[order] > 0) & (weights[order] > 0)]
         vectors, squares = vectors[order], squares[order]
-        if self.cost != "euclidean":
-            vectors /= np.sqrt(squares)[:, None]
-            squares = np.ones(len(squares))
+        scales = np.full(len(squares), self._unit) if self.cost == "euclidean" else 1.0 / np.sqrt(squares)
+        vectors *= scales[:, None]
+        squares *= scales**2
         masses = weights[order].astype(np.float64)
         # summed in the order in which documents are: equal bags have equal masses to the last bit
         masses /= np.add.accumulate(masses)[-1] if len(masses) else 1.0
-        # some roundings in float32 of no cost greater than this
-        slack = 8 * _UNIT_ROUNDOFF * (self._greatest + float(np.sqrt(squares.max(initial=0.0))))
+        greatest = self._greatest + float(np.sqrt(squares.max(initial=0.0)))
+        # some roundings in float32 of costs and potentials
+        slack = 16 * _UNIT_ROUNDOFF * greatest
         below = (squares * (1.0 - _rounding(vectors.shape[1]))).astype(np.float32)
-        return Query(local[order].astype(np.int32), masses, np.ascontiguousarray(vectors), below, slack)
+        return Query(local[order].astype(np.int32), masses, np.ascontiguousarray(vectors), below, greatest, slack)
 
     def _products(self, query: Query) -> Floats2d:
         """float32[rows, words], of the table and the query's words; infinite where they are the same."""

@@ -24,7 +24,7 @@ _SAMPLED = 64
 """So many of them give the potentials that they share,"""
 _SHARED_ROUNDS = 10
 """in so many rounds;"""
-_OWN_ROUNDS = 100
+_OWN_ROUNDS = 64
 """so many raise a document's own bound."""
 _AT_ONCE = 16
 """So many documents' own bounds are raised before the lowest of them are solved."""
@@ -72,6 +72,8 @@ class Query(NamedTuple):
     """float64[words, dim], scaled."""
     squares: Floats1d
     """float32[words], squared lengths less their share of the rounding of a product."""
+    greatest_cost: float
+    """No cost to any row is greater."""
     slack: float
     """By how much a bound that was computed in float32 may lie above its true value."""
 
@@ -142,7 +144,17 @@ def _sampled_potentials(documents: Documents, query: Query, products: Floats2d) 
     costs_below(some, scales, squares, query.squares, documents.is_root, potentials, np.empty(len(rows), np.float32))
     places = np.arange(len(rows)).astype(np.int32)
     left = np.empty(len(rows))
-    ascend(some, places, documents.sampled_masses, query.masses, np.inf, _SHARED_ROUNDS, potentials, left)
+    ascend(
+        some,
+        places,
+        documents.sampled_masses,
+        query.masses,
+        np.inf,
+        _SHARED_ROUNDS,
+        query.greatest_cost,
+        potentials,
+        left,
+    )
     return potentials
 
 
@@ -162,7 +174,7 @@ def _near_potentials(documents: Documents, query: Query, costs: Floats2d, near: 
             rows[at] = documents.rows[entry]
             masses[at] = documents.weights[entry] / (documents.totals[document] * len(some))
             at += 1
-    ascend(costs, rows, masses, query.masses, np.inf, _SHARED_ROUNDS, potentials, np.empty(size))
+    ascend(costs, rows, masses, query.masses, np.inf, _SHARED_ROUNDS, query.greatest_cost, potentials, np.empty(size))
 
 
 @compiled
@@ -309,7 +321,9 @@ def _raised(
     rows, masses = _masses(documents, document)
     target = cutoff * (1.0 + 1e-6) + query.slack
     rounds = _OWN_ROUNDS if cutoff < np.inf else _SHARED_ROUNDS
-    bound: float = ascend(costs, rows, masses, query.masses, target, rounds, potentials.copy(), np.empty(len(rows)))
+    bound: float = ascend(
+        costs, rows, masses, query.masses, target, rounds, query.greatest_cost, potentials.copy(), np.empty(len(rows))
+    )
     return bound - query.slack
 
 

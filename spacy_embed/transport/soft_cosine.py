@@ -1,11 +1,11 @@
 """Soft cosine: bags whose words are not all at right angles (Sidorov et al. 2014; Charlet and Damnati 2017)."""
 
-import numba
 import numpy as np
 
 from spacy_embed.bags import Bags
 from spacy_embed.embedding import unit_rows
 from spacy_embed.errors import InputError
+from spacy_embed.transport.compiled import compiled
 from spacy_embed.types import Doubles1d, Doubles2d, Floats2d, Offsets, Rows, Weights
 
 _DOCUMENTS_AT_ONCE = 4096
@@ -32,7 +32,8 @@ class SoftCosine:
             raise InputError("Soft cosine takes an exponent and a threshold of at least 0.")
         bags.check_rows(len(table))
         self.exponent = exponent
-        self.threshold = threshold
+        # as it is compared with cosines in float32
+        self.threshold = float(np.float32(threshold))
         self.table = table
         self.bags = bags.merged()
         self.lengths = self._lengths(self.bags, table)
@@ -40,7 +41,7 @@ class SoftCosine:
     def _similar(self, cosines: Floats2d) -> Floats2d:
         close = np.clip(cosines, 0.0, 1.0)
         close[close < self.threshold] = 0.0
-        return close if self.exponent == 1 else close**self.exponent
+        return np.where(close > 0, close**self.exponent, np.float32(0.0))
 
     def _lengths(self, bags: Bags, table: Floats2d) -> Doubles1d:
         """float64[n], the square root of the sum over pairs of a bag's words of both weights and their similarity."""
@@ -113,7 +114,7 @@ class SoftCosine:
         return np.clip(found, 0.0, 1.0)
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"contract", "reassoc"})
+@compiled
 def _soft_lengths(
     rows: Rows,
     weights: Weights,
@@ -132,5 +133,5 @@ def _soft_lengths(
                 for d in range(units.shape[1]):
                     cosine += units[rows[left], d] * units[rows[right], d]
                 if cosine > 0.0 and cosine >= threshold:
-                    total += 2.0 * weights[left] * weights[right] * min(cosine, 1.0) ** exponent
+                    total += 2.0 * weights[left] * weights[right] * min(np.float64(cosine), np.float64(1.0)) ** exponent
         lengths[document] = np.sqrt(total)

@@ -9,15 +9,15 @@ of it costs more than its work, and from compiled threads it would hold all of t
 
 from typing import Any
 
-import numba
 import numpy as np
 
+from spacy_embed.transport.compiled import compiled_to_the_letter
 from spacy_embed.types import Doubles1d, Doubles2d
 
 _PIVOTS_A_NODE = 200
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled_to_the_letter
 def tree_simplex(supply: Doubles1d, demand: Doubles1d, costs: Doubles2d, flow: Doubles2d) -> Any:
     """Move all supply to where it is in demand at the least cost.
 
@@ -40,14 +40,14 @@ def tree_simplex(supply: Doubles1d, demand: Doubles1d, costs: Doubles2d, flow: D
     stack = np.empty(root + 1, np.int64)
     parent[root], depth[root], potential[root], first_child[root] = -1, 0, 0.0, 0
     greatest = costs.max()
-    far = (greatest + 1.0) * (root + 1)
+    far = (greatest if greatest > 0.0 else 1.0) * (root + 1)
     for node in range(root):
         next_child[node] = node + 1 if node + 1 < root else -1
         last_child[node] = node - 1
         on_arc[node] = supply[node] if node < n else demand[node - n]
         is_up[node] = node < n
         potential[node] = -far if node < n else far
-    tolerance = 1e-13 * (greatest + 1.0)
+    tolerance = 1e-13 * greatest
     block = max(int(np.sqrt(n * m)), m)
     place, left = 0, n * m
     for _ in range(_PIVOTS_A_NODE * (root + 1)):
@@ -92,6 +92,9 @@ def tree_simplex(supply: Doubles1d, demand: Doubles1d, costs: Doubles2d, flow: D
             if not is_up[node] and on_arc[node] <= amount:
                 amount, leaving, from_source = on_arc[node], node, False
             node = parent[node]
+        if leaving < 0:
+            # no arc to take out: masses or costs are no numbers
+            return np.nan, False
         if amount > 0.0:
             node = source
             while node != join:
@@ -136,7 +139,7 @@ def tree_simplex(supply: Doubles1d, demand: Doubles1d, costs: Doubles2d, flow: D
     return np.nan, False
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled_to_the_letter
 def _read(costs: Doubles2d, flow: Doubles2d, parent: Any, on_arc: Doubles1d, is_up: Any) -> float:
     """The plan that the tree holds, and its cost."""
     n, m = costs.shape

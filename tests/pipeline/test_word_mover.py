@@ -151,7 +151,8 @@ def test_similarity_becomes_one_over_one_plus_distance(lang, make_nlp):
     # what has no hook stays
     cosine = flooded.vector @ bridge.vector / (flooded.vector_norm * bridge.vector_norm)
     assert flooded._.similarity(bridge) == pytest.approx(float(cosine), abs=1e-6)
-    assert flooded[1].similarity(bridge) == make_nlp(lang)(TEXTS[lang][0])[1].similarity(bridge)
+    plain = make_nlp(lang)
+    assert flooded[1].similarity(bridge) == plain(TEXTS[lang][0])[1].similarity(bridge)
 
 
 def test_similarity_stays_the_cosine_unless_asked_for(lang, make_nlp):
@@ -210,7 +211,8 @@ def test_tokens_merged_after_the_lookup_are_noticed(weights, make_nlp):
 
 
 def test_documents_of_different_embedders_are_refused(make_nlp):
-    doc = with_mover(make_nlp("en"))("river")
+    nlp = with_mover(make_nlp("en"))
+    doc = nlp("river")
     for other in (in_the_plane()("river"), make_nlp("en", method="mean")("river")):
         for method in (doc._.wmd, doc._.transport, doc._.wmd_flows, doc[0:1]._.wmd):
             with pytest.raises(InputError, match="different 'doc_embedder's"):
@@ -251,7 +253,8 @@ def test_the_analysis_of_spacy_knows_what_it_needs(make_nlp):
 
 
 def test_only_docs_spans_and_tokens_have_distances(make_nlp):
-    doc = with_mover(make_nlp("en"), similarity=True)("river")
+    nlp = with_mover(make_nlp("en"), similarity=True)
+    doc = nlp("river")
     with pytest.raises(InputError, match="got a str"):
         doc._.wmd("river")
     with pytest.raises(InputError, match="got a Lexeme"):
@@ -259,7 +262,8 @@ def test_only_docs_spans_and_tokens_have_distances(make_nlp):
 
 
 def test_documents_of_different_settings_are_refused(make_nlp):
-    one, two = (with_mover(make_nlp("en"), cost=cost, similarity=True)("old river") for cost in ("unit", "cosine"))
+    nlps = [with_mover(make_nlp("en"), cost=cost, similarity=True) for cost in ("unit", "cosine")]
+    one, two = (nlp("old river") for nlp in nlps)
     for left, right in ((one, two), (two, one)):
         with pytest.raises(InputError, match=r"'unit'.*'cosine'|'cosine'.*'unit'"):
             left._.wmd(right)
@@ -283,7 +287,8 @@ def test_unknown_options_are_refused(make_nlp):
     for config in ({"cost": "manhattan"}, {"weights": "idf"}, {"similarity": "perhaps"}, {"metric": "unit"}):
         with pytest.raises(ConfigValidationError):
             with_mover(make_nlp("en"), **config)
-    doc = make_nlp("en")("river")
+    nlp = make_nlp("en")
+    doc = nlp("river")
     with pytest.raises(InputError, match="'manhattan': expected one of euclidean, unit, cosine"):
         word_mover_distance(doc, doc, cost="manhattan")
     with pytest.raises(InputError, match="'idf': expected one of counts, weighted"):

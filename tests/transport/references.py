@@ -88,7 +88,13 @@ def linear_program(supply, demand, costs):
     n, m = costs.shape
     sums = np.concatenate([np.kron(np.eye(n), np.ones(m)), np.kron(np.ones(n), np.eye(m))])
     # one of the equations follows from the others: rounding would make them contradict each other
-    found = linprog(costs.ravel(), A_eq=sums[:-1], b_eq=np.concatenate([supply, demand])[:-1], method="highs")
+    found = linprog(
+        costs.ravel(),
+        A_eq=sums[:-1],
+        b_eq=np.concatenate([supply, demand])[:-1],
+        method="highs",
+        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
+    )
     assert found.success
     return found.fun
 

@@ -12,7 +12,7 @@ from tests.transport.references import costs_by_definition, random_masses
 
 SUPPLY, DEMAND = np.array([0.5, 0.5]), np.array([0.25, 0.75])
 PRICES = np.array([[1.0, 4], [2, 3]])
-"""Exactly 2.75: test_solver.py."""
+"""Exactly 2.75: test_tree_simplex.py."""
 
 
 def random_problem(seed):
@@ -103,3 +103,10 @@ def test_bounds_of_one_word_each_are_exact():
     one, prices = np.ones(1), np.array([[7.0]])
     bounds = relaxed(one, prices), row_reduced(one, one, prices), ascended(one, one, prices, 7)
     assert bounds == (7, 7, 7)
+
+
+@pytest.mark.parametrize("n", [3, 6, 7, 10, 49])
+def test_masses_that_sum_to_one_but_for_rounding_do_not_lead_the_ascent_astray(n):
+    # 1 - n * (1 / n) in floating point is no direction, whatever the step
+    for target in (4, 6, 30):
+        assert ascended(np.ones(1), np.full(n, 1 / n), np.full((1, n), 3.0), target) == pytest.approx(3)
