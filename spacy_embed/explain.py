@@ -82,13 +82,14 @@ _NOTHING = 1e-12
 
 
 def closeness(moved: "Transport") -> Doubles1d:
-    """float64[m], what speaks for each word of the document: what less far a way saves the mass that arrives there.
+    """float64[m], what speaks for each word of the document: the mass that arrives, the less the farther it came.
 
-    That is mass x (the farthest way that any mass goes - its own way): a word of both bags saves all of it.
+    A word that stands in both bags counts all its mass, one that mass reaches by the farthest way a tenth of it.
     """
-    farthest = moved.costs[moved.plan > _NOTHING].max(initial=0.0)
-    saved: Doubles1d = (moved.plan * np.maximum(farthest - moved.costs, 0.0)).sum(axis=0)
-    return saved
+    farthest = float(moved.costs[moved.plan > _NOTHING].max(initial=0.0))
+    shares = 1.0 - 0.9 * moved.costs / farthest if farthest > 0 else np.ones_like(moved.costs)
+    amounts: Doubles1d = (moved.plan * shares).sum(axis=0)
+    return amounts
 
 
 def strongest(contributions: Iterable[Contribution], *, most: int = 8, share: float = 0.2) -> list[Contribution]:

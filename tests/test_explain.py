@@ -1,4 +1,4 @@
-"""Contributions of words to a cosine."""
+"""Contributions of words to a cosine, and what went where for a distance."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from spacy_embed.bags import Bags
 from spacy_embed.embedding import EMBEDDINGS, BagEmbedding, cosine_similarity, embedding_from_state
-from spacy_embed.explain import Contribution, cosine_contributions, strongest
+from spacy_embed.explain import Contribution, Flow, closeness, cosine_contributions, flows, strongest
+from spacy_embed.transport.exact import Transport, transport
 from spacy_embed.weighting import Keywords
 from tests.strategies import QUICK, bag_of, seeds
 
@@ -79,3 +80,75 @@ def test_strongest_are_as_many_as_asked_for():
 
 def test_strongest_of_nothing_are_none():
     assert strongest([]) == strongest([Contribution("against", -1.0)]) == []
+
+
+def moved(plan, costs):
+    plan, costs = np.array(plan, float), np.array(costs, float)
+    rows = [np.arange(n, dtype=np.int32) for n in plan.shape]
+    return Transport(float((plan * costs).sum()), *rows, plan, costs)
+
+
+def test_flows_are_the_values_worked_by_hand():
+    # words on a line: half stays at three; of the half at four two fifths go to one, the rest to three
+    table = np.array([[1], [3], [4]], np.float32)
+    found = flows(transport(bag_of({1: 5, 2: 5}), bag_of({0: 2, 1: 8}), table), ["three", "four"], ["uno", "tres"])
+    assert [(flow.source, flow.target) for flow in found] == [("four", "uno"), ("four", "tres"), ("three", "tres")]
+    assert [flow.mass for flow in found] == pytest.approx([0.2, 0.3, 0.5])
+    assert [flow.distance for flow in found] == [3, 1, 0]
+    assert [flow.contribution for flow in found] == pytest.approx([0.6, 0.3, 0])
+
+
+def test_flows_are_by_falling_contribution_then_mass_then_words():
+    plan = [[0.1, 0.2, 0.05], [0.2, 0.4, 0.05]]
+    costs = [[4, 1, 0], [2, 0, 0]]
+    found = flows(moved(plan, costs), ["b", "a"], ["y", "x", "z"])
+    assert found == [
+        Flow("a", "y", 0.2, 2),
+        Flow("b", "y", 0.1, 4),
+        Flow("b", "x", 0.2, 1),
+        Flow("a", "x", 0.4, 0),
+        Flow("a", "z", 0.05, 0),
+        Flow("b", "z", 0.05, 0),
+    ]
+
+
+def test_nothing_is_no_flow():
+    assert flows(moved([[1, 0], [1e-13, 0]], [[1, 1], [9, 9]]), ["a", "b"], ["x", "y"]) == [Flow("a", "x", 1, 1)]
+    assert flows(moved(np.zeros((0, 2)), np.zeros((0, 2))), [], ["x", "y"]) == []
+
+
+@QUICK
+@given(seeds())
+def test_flows_sum_to_all_mass_and_to_the_distance(seed):
+    corpus, table = corpus_and_table(seed)
+    whole = transport(corpus.slice(0, 1), corpus.slice(1, 2), table)
+    found = flows(whole, [f"s{row}" for row in whole.left], [f"t{row}" for row in whole.right])
+    assert sum(flow.mass for flow in found) == pytest.approx(1)
+    assert sum(flow.contribution for flow in found) == pytest.approx(whole.distance, abs=1e-9)
+    assert [flow.contribution for flow in found] == sorted((flow.contribution for flow in found), reverse=True)
+    assert len(found) < len(whole.left) + len(whole.right)
+
+
+def test_closeness_is_the_values_worked_by_hand():
+    # the farthest way is 4: mass at 0 counts whole, at 1 by 1 - 0.9 / 4, at 4 by a tenth
+    whole = moved([[0.5, 0, 0.1], [0, 0.2, 0.2]], [[0, 9, 1], [3, 4, 1]])
+    np.testing.assert_allclose(closeness(whole), [0.5, 0.02, 0.3 * 0.775], rtol=1e-12)
+
+
+def test_ways_that_no_mass_goes_say_nothing_about_closeness():
+    np.testing.assert_allclose(closeness(moved([[0.5, 0.5]], [[1, 2]])), [0.275, 0.05], rtol=1e-12)
+    whole = moved([[0.5, 0.5], [0, 0]], [[1, 2], [100, 100]])
+    np.testing.assert_allclose(closeness(whole), [0.275, 0.05], rtol=1e-12)
+
+
+def test_closeness_to_nothing_is_empty():
+    table = np.eye(2, dtype=np.float32)
+    assert closeness(transport(bag_of({0: 1}), bag_of({}), table)).tolist() == []
+    assert closeness(transport(bag_of({}), bag_of({0: 1}), table)).tolist() == [0]
+
+
+def test_words_that_stand_in_both_bags_are_close_even_where_nothing_goes_any_way():
+    table = np.eye(3, dtype=np.float32)
+    same = closeness(transport(bag_of({0: 1, 1: 2}), bag_of({0: 1, 1: 2}), table))
+    assert len(same) == 2
+    assert 0 < same[0] < same[1]

@@ -68,7 +68,7 @@ def _pieces(marked: MarkedHit, hue_of: dict[str, int]) -> list[dict[str, Any]]:
     greatest = max(amounts.values(), default=0.0)
     arriving: dict[str, list[Any]] = {}
     for flow in marked.reasons.flows:
-        for form in flow.target.split("/"):
+        for form in marked.reasons.forms_of.get(flow.target, [flow.target]):
             arriving.setdefault(form, []).append(flow)
     pieces: list[dict[str, Any]] = []
     last = marked.body

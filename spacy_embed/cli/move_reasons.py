@@ -25,7 +25,6 @@ class OfMoves:
         self.method = method
         self.queries = queries
         self.moved = index.moved(queries, method)
-        self.words_of = _words_of(queries)
 
     def __call__(self, query: int, position: int, lang: str, lookup: LookupForms, forms: Sequence[str]) -> Reasons:
         fits = self.index.fits.for_languages(MOVERS[self.method], [lang])
@@ -48,10 +47,12 @@ class OfMoves:
         assert isinstance(method, WordMover)
         plan = transport(here, there, table, cost=method.index.cost)
         by_row = dict(zip(used[plan.right].tolist(), closeness(plan).tolist(), strict=True))
-        sources = [self.words_of.get(row, "?") for row in used[plan.left].tolist()]
-        targets = ["/".join(forms_of.get(row, ["?"])) for row in used[plan.right].tolist()]
+        words_of = _words_of(self.queries, query)
+        sources = [words_of.get(row, "?") for row in used[plan.left].tolist()]
+        named = [forms_of.get(row, ["?"]) for row in used[plan.right].tolist()]
+        targets = list(map("/".join, named))
         amounts_of = {form: by_row.get(row, 0.0) for form, row in row_of.items()}
-        return Reasons(amounts_of, flows(plan, sources, targets))
+        return Reasons(amounts_of, flows(plan, sources, targets), dict(zip(targets, named, strict=True)))
 
 
 def _vectors(table: Floats2d, extra: Floats2d, rows: Rows) -> Floats2d:
@@ -59,9 +60,9 @@ def _vectors(table: Floats2d, extra: Floats2d, rows: Rows) -> Floats2d:
     return np.concatenate([table[rows[~is_extra]], extra[rows[is_extra] - len(table)]])
 
 
-def _words_of(queries: Queries) -> dict[int, str]:
-    """The words of each row of the queries; several may share one."""
-    words: dict[int, str] = {}
-    for key, row in zip(queries.keys, queries.rows.key_rows.tolist(), strict=True):
-        words[row] = f"{words[row]}/{form_of(key)}" if row in words else form_of(key)
-    return words
+def _words_of(queries: Queries, query: int) -> dict[int, str]:
+    """The words of each row of a query; several may share one."""
+    words: dict[int, list[str]] = {}
+    for key in queries.key_bags.at(query)[0].tolist():
+        words.setdefault(int(queries.rows.key_rows[key]), []).append(form_of(queries.keys[key]))
+    return {row: "/".join(sorted(forms)) for row, forms in words.items()}

@@ -1,7 +1,8 @@
 """What speaks for a hit: an amount for each of its forms, and for Word Mover's Distance what went where."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from spacy_embed.explain import Flow, cosine_contributions
@@ -19,6 +20,8 @@ class Reasons(NamedTuple):
     """What each form of the document adds, higher for what speaks for it."""
     flows: list[Flow]
     """By falling contribution; only for Word Mover's Distance."""
+    forms_of: Mapping[str, list[str]] = MappingProxyType({})
+    """The forms of the document that a flow's target names, where several share a row."""
 
 
 class Explainer(Protocol):

@@ -83,7 +83,7 @@ def search_command(
             if explain:
                 print_reasons(marked)
         if html is not None:
-            explained.append(Answer(asked[i].text, encoded.langs[i], method, index.name, marked))
+            explained.append(Answer(asked[i].text, encoded.langs[i], method, index.resolve().name, marked))
     if html is not None:
         write_page(html, explained)
         note(f"{html}: {len(explained)} queries explained")

@@ -281,8 +281,9 @@ class Snapshot:
             InputError: Unknown method, a faulty condition, or approximate search with a condition or by BM25.
         """
         if approximate:
-            if where is not None:
-                raise InputError("Approximate search takes no condition: leave out one of the two.")
+            if where is not None or among is not None:
+                what = "condition" if among is None else "documents to rank again"
+                raise InputError(f"Approximate search takes no {what}: leave out one of the two.")
             exact, _, eligible = self._method(method)
             by_graph = ApproximateCosine(exact, self.graph(method).index)
             return list(by_graph.search(self.embed_queries(queries, method), k, eligible))

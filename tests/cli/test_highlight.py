@@ -1,11 +1,12 @@
 from spacy_embed.cli.highlight import MarkedHit
+from spacy_embed.cli.reasons import Reasons
 from spacy_embed.retrieval.snapshot import Hit
 
 
 def marked(title, text, *words):
     full = f"{title}\n{text}" if title else text
     spans = sorted((start, start + len(word)) for word in words for start in [full.find(word)] if start >= 0)
-    return MarkedHit(Hit(1, "a", 1.0, "en", title, text, {}), full, [], spans)
+    return MarkedHit(Hit(1, "a", 1.0, "en", title, text, {}), full, [], spans, Reasons({}, []), [])
 
 
 def test_a_short_text_is_shown_whole():

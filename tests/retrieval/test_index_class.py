@@ -115,7 +115,8 @@ def test_tables_of_hits_become_data_frames(index):
     pytest.importorskip("pandas")
     queries = ["old river", "xyzzyqwv", "sourdough bread"]
     frame = index.search_table(queries, 2, method="bm25", lang="en").to_pandas()
-    assert list(frame.columns) == ["query", "rank", "id", "score", "lang", "title", "text", "metadata"]
+    columns = ["query", "rank", "id", "score", "lang", "title", "text", "metadata", "distance"]
+    assert list(frame.columns) == columns
     expected = [
         (i, hit) for i, hits in enumerate(index.search_batch(queries, 2, method="bm25", lang="en")) for hit in hits
     ]
