@@ -24,7 +24,8 @@ from spacy_embed.errors import InputError
 from spacy_embed.threads import map_ahead
 from spacy_embed.transport.bound_kernels import costs_below, relaxed_bounds, tighter_bounds
 from spacy_embed.transport.ground_cost import GroundCost, check_ground_cost, is_metric
-from spacy_embed.transport.search_kernel import Documents, Query, all_distances, nearest_documents
+from spacy_embed.transport.search_kernel import nearest_documents
+from spacy_embed.transport.settling_kernels import Documents, Query, all_distances
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d, Rows
 
 _UNIT_ROUNDOFF = 2.0**-24
