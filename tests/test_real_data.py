@@ -29,7 +29,7 @@ def test_bm25_on_xquad(lang, shared_data, tmp_path):
     assert scores["tfidf"] > 0.7
 
 
-WMD_CORPORA = {"xquad/en": "en", "faquad": "pt", "xquad/ru": "ru", "xquad/zh": "zh"}
+WMD_CORPORA = {"xquad/en": "en", "faquad/pt": "pt", "xquad/ru": "ru", "xquad/zh": "zh"}
 
 
 @pytest.mark.parametrize("name", sorted(WMD_CORPORA))
