@@ -9,11 +9,12 @@ from spacy_embed.cli.reasons import Reasons, rows_of
 from spacy_embed.explain import closeness, flows
 from spacy_embed.pipeline.lookup_forms import LookupForms
 from spacy_embed.retrieval.encoded import form_of
-from spacy_embed.retrieval.methods import MOVERS
+from spacy_embed.retrieval.methods import MOVERS, WORD_ROTATOR
 from spacy_embed.retrieval.queries import Queries
 from spacy_embed.retrieval.snapshot import Snapshot
 from spacy_embed.retrieval.word_mover import SoftCosineRanking, WordMover, weighted_bags
 from spacy_embed.transport.exact import transport
+from spacy_embed.transport.ground_cost import norm_weighted
 from spacy_embed.types import Floats2d, Rows
 
 
@@ -30,6 +31,8 @@ class OfMoves:
         fits = self.index.fits.for_languages(MOVERS[self.method], [lang])
         bag = self.moved.bags.slice(query, query + 1)
         document = weighted_bags(self.index.bags.slice(position, position + 1), [lang], fits)
+        if self.method == WORD_ROTATOR:
+            document = norm_weighted(document, self.index.table.rows)
         used = np.unique(np.concatenate([bag.rows, document.rows]))
         table = _vectors(self.index.table.rows, self.moved.extra, used)
         here, there = (

@@ -20,10 +20,13 @@ MOVERS = {
     "wmd-tfidf": "tfidf",
     "rwmd": "mean",
     "rwmd-tfidf": "tfidf",
+    "wrd": "mean",
     "soft-cosine": "mean",
     "soft-cosine-tfidf": "tfidf",
 }
-"""Word Mover's Distance and its relatives, and the embedding whose weighting each takes: counts, or counts by idf."""
+"""Word Mover's Distance and its relatives, and the embedding whose weighting each takes: counts, or counts by idf.
+``wrd`` is Word Rotator's Distance: counts by the lengths of vectors, moved at the cost of 1 - cosine."""
+WORD_ROTATOR = "wrd"
 METHODS = (BM25, *EMBEDDINGS, *MOVERS)
 """Names that ``search`` and ``evaluate`` take."""
 

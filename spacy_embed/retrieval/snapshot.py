@@ -21,12 +21,22 @@ from spacy_embed.retrieval.filters import DocumentFields
 from spacy_embed.retrieval.fits import Fits, embed
 from spacy_embed.retrieval.generation import open_version
 from spacy_embed.retrieval.growing_keys import GrowingKeys
-from spacy_embed.retrieval.methods import BM25, MOVERS, Bm25, Cosine, Eligible, IdsOf, Method, check_method
+from spacy_embed.retrieval.methods import (
+    BM25,
+    MOVERS,
+    WORD_ROTATOR,
+    Bm25,
+    Cosine,
+    Eligible,
+    IdsOf,
+    Method,
+    check_method,
+)
 from spacy_embed.retrieval.origin import SourceTables, open_origin
 from spacy_embed.retrieval.queries import Queries
 from spacy_embed.retrieval.query_rows import QueryWords
 from spacy_embed.retrieval.ranking import Hits
-from spacy_embed.transport.ground_cost import GroundCost
+from spacy_embed.transport.ground_cost import GroundCost, norm_weighted
 from spacy_embed.types import Floats2d
 from spacy_embed.vectors.word_table import WordTable
 
@@ -192,6 +202,8 @@ class Snapshot:
         langs = self.langs()
         bags = weighted_bags(self.bags, langs, self.fits.for_languages(MOVERS[name], langs))
         cost: GroundCost = "unit" if self.manifest.normalize else "euclidean"
+        if name == WORD_ROTATOR:
+            bags, cost = norm_weighted(bags, self.table.rows), "cosine"
         return word_mover(name, bags, self.table.rows, cost, ids)
 
     @cached_property
@@ -234,7 +246,10 @@ class Snapshot:
     def moved(self, queries: Queries, method: str) -> "MovedQueries":
         """Queries as the masses that a method of ``MOVERS`` moves."""
         with self._building:
-            return queries.moved(MOVERS[method], self.fits)
+            moved = queries.moved(MOVERS[method], self.fits)
+        if method == WORD_ROTATOR:
+            moved = moved._replace(bags=norm_weighted(moved.bags, self.table.rows, moved.extra))
+        return moved
 
     def graph(self, name: str) -> Graph:
         """The graph for approximate search by an embedding, made when it is first needed, kept where it can be.

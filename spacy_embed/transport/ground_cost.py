@@ -5,6 +5,7 @@ from typing import Literal, get_args
 import numpy as np
 from scipy.spatial.distance import cdist
 
+from spacy_embed.bags import Bags
 from spacy_embed.embedding import unit_rows
 from spacy_embed.errors import InputError
 from spacy_embed.types import Doubles2d, Floats2d
@@ -54,3 +55,20 @@ def ground_costs(left: Floats2d, right: Floats2d, cost: GroundCost = "euclidean"
         return halves
     distances: Doubles2d = cdist(*ends, "euclidean")
     return distances
+
+
+def norm_weighted(bags: Bags, table: Floats2d, extra: Floats2d | None = None) -> Bags:
+    """Weights times the length of their row: Word Rotator's Distance, with the cost ``cosine`` (Yokoi et al. 2020).
+
+    Args:
+        bags: Bags over the rows of ``table`` and ``extra``, which are counted on from it.
+        table: float32[rows, dim].
+        extra: float32[m, dim], further rows.
+    """
+    used, places = np.unique(bags.rows, return_inverse=True)
+    is_own = used < len(table)
+    rows = np.asarray(table[used[is_own]])
+    if extra is not None and not is_own.all():
+        rows = np.concatenate([rows, extra[used[~is_own] - len(table)]])
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
+    return bags.with_weights(bags.weights * lengths[places])

@@ -19,8 +19,8 @@ from tests.strategies import bag_of
 
 pytestmark = pytest.mark.usefixtures("cached_pipelines")
 
-DISTANCES = ("wmd", "wmd-tfidf", "rwmd", "rwmd-tfidf")
-EXACT = ("wmd", "wmd-tfidf")
+DISTANCES = ("wmd", "wmd-tfidf", "rwmd", "rwmd-tfidf", "wrd")
+EXACT = ("wmd", "wmd-tfidf", "wrd")
 SIMILARITIES = ("soft-cosine", "soft-cosine-tfidf")
 LOOSE = {"rtol": 2e-5, "atol": 2e-5}
 """For distances whose weights or bounds were rounded to float32."""
@@ -67,7 +67,10 @@ class ByHand:
     def masses(self, lang, counts, method):
         """Forms and weights."""
         tfidf = method.endswith("tfidf")
-        return {(lang, form): n * (self.weight(lang, form) if tfidf else 1) for form, n in sorted(counts.items())}
+        weights = {(lang, form): n * (self.weight(lang, form) if tfidf else 1) for form, n in sorted(counts.items())}
+        if method == "wrd":
+            weights = {key: weight * np.linalg.norm(self.vectors[key]) for key, weight in weights.items()}
+        return weights
 
     def distance(self, asked, document, method):
         """Between two sides as forms and weights."""
@@ -76,7 +79,9 @@ class ByHand:
         keys = sorted({*asked, *document})
         place = {key: i for i, key in enumerate(keys)}
         bags = [bag_of({place[key]: weight for key, weight in side.items()}) for side in (asked, document)]
-        moved = transport(*bags, np.array([self.vectors[key] for key in keys]), cost=self.cost)
+        moved = transport(
+            *bags, np.array([self.vectors[key] for key in keys]), cost="cosine" if method == "wrd" else self.cost
+        )
         if not method.startswith("rwmd"):
             return moved.distance
         here, there = (np.array(list(side.values())) for side in (asked, document))
@@ -432,7 +437,7 @@ def test_unknown_methods_are_refused_with_the_names_there_are(index, name):
         with pytest.raises(InputError, match="Unknown method ''"):
             index.snapshot.method(name)
         return
-    with pytest.raises(InputError, match="wmd, wmd-tfidf, rwmd, rwmd-tfidf, soft-cosine, soft-cosine-tfidf"):
+    with pytest.raises(InputError, match="wmd, wmd-tfidf, rwmd, rwmd-tfidf, wrd, soft-cosine, soft-cosine-tfidf"):
         index.search("river", method=name, lang="en")
     assert name not in METHODS
 

@@ -1,11 +1,14 @@
 """Costs between rows against loops and values worked by hand."""
 
 import numpy as np
+import ot
 import pytest
 from hypothesis import given
 
+from spacy_embed.bags import Bags
 from spacy_embed.errors import InputError
-from spacy_embed.transport.ground_cost import check_ground_cost, ground_costs, is_metric
+from spacy_embed.transport.exact import transport
+from spacy_embed.transport.ground_cost import check_ground_cost, ground_costs, is_metric, norm_weighted
 from tests.strategies import QUICK
 from tests.transport.references import COSTS, METRICS, costs, costs_by_definition, tables
 
@@ -71,3 +74,27 @@ def test_unknown_names_are_refused_with_the_known_ones():
     assert [check_ground_cost(cost) for cost in COSTS] == list(COSTS)
     with pytest.raises(InputError, match=r"'manhattan'.*euclidean, unit, cosine"):
         check_ground_cost("manhattan")
+
+
+def test_norm_weights_are_counts_by_lengths_of_rows():
+    table = np.array([[3, 4], [0, 0], [1, 0]], np.float32)
+    extra = np.array([[0, 2]], np.float32)
+    bags = Bags.build(np.array([0, 1, 3, 2]), np.array([2, 1, 3, 4.0]), np.array([0, 3, 4]))
+    assert norm_weighted(bags, table, extra).weights.tolist() == [10, 0, 6, 4]
+    assert norm_weighted(bags.slice(1, 2), table).weights.tolist() == [4]
+
+
+def test_word_rotators_distance_does_not_see_lengths_that_both_sides_share():
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(6, 4)).astype(np.float32)
+    left = Bags.build(np.array([0, 1, 2]), np.ones(3), np.array([0, 3]))
+    right = Bags.build(np.array([3, 4, 5]), np.ones(3), np.array([0, 3]))
+
+    def distance(rows):
+        return transport(norm_weighted(left, rows), norm_weighted(right, rows), rows, cost="cosine").distance
+
+    assert distance(table * np.float32(4)) == pytest.approx(distance(table))
+    lengths = np.linalg.norm(table.astype(float), axis=1)
+    units = table / lengths[:, None]
+    masses = lengths[:3] / lengths[:3].sum(), lengths[3:] / lengths[3:].sum()
+    assert distance(table) == pytest.approx(ot.emd2(*masses, 1 - units[:3] @ units[3:].T), abs=1e-6)
