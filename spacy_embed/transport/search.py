@@ -24,12 +24,11 @@ from spacy_embed.errors import InputError
 from spacy_embed.threads import map_ahead
 from spacy_embed.transport.bound_kernels import costs_below, relaxed_bounds, tighter_bounds
 from spacy_embed.transport.ground_cost import GroundCost, check_ground_cost, is_metric
-from spacy_embed.transport.search_kernel import nearest_documents
+from spacy_embed.transport.search_kernel import nearest_documents, sample_size
 from spacy_embed.transport.settling_kernels import Documents, Query, all_distances
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d, Rows
 
 _UNIT_ROUNDOFF = 2.0**-24
-_SAMPLED = 64
 _EVERYTHING = np.empty(0, np.bool_)
 
 
@@ -87,13 +86,15 @@ class WmdIndex:
         # lengths near 1, whose squares float32 holds; a power of two, so that nothing is rounded
         self._unit = 2.0 ** -float(np.frexp(np.sqrt(squares.max(initial=0.0)))[1]) if cost == "euclidean" else 1.0
         self._documents = self._arrays(own_table, squares)
+        self._n_with_mass = int(np.count_nonzero(self.totals > 0))
         self._greatest = float(np.sqrt((squares * self._documents.scales**2).max(initial=0.0)))
 
     def _arrays(self, table: Floats2d, squares: Doubles1d) -> Documents:
         bags, totals = self.bags, self.bags.totals()
         scales = np.full(len(squares), self._unit) if self.cost == "euclidean" else _inverse(np.sqrt(squares))
         has_mass = np.flatnonzero(totals > 0)
-        sample = bags.take(has_mass[:: max(1, len(has_mass) // _SAMPLED)]).normalized()
+        step = max(1, len(has_mass) // sample_size(len(bags), len(bags.rows)))
+        sample = bags.take(has_mass[::step]).normalized()
         sampled, places = np.unique(sample.rows, return_inverse=True)
         # views of plain memory: a mapped array is slower to hand over
         rows, offsets = np.asarray(bags.rows), np.asarray(bags.offsets)
@@ -157,7 +158,7 @@ class WmdIndex:
         return ThreadpoolController()
 
     def _nearest(self, query: Query, k: int, eligible: NDArray[np.bool_]) -> Nearest:
-        n_documents = int(np.count_nonzero(self.totals > 0))
+        n_documents = self._n_with_mass
         if not (len(query.masses) and n_documents):
             return Nearest(np.empty(0, np.int64), np.empty(0), Statistics(0, 0, 0, 0, 0))
         positions, distances, (eligible_ones, by_shared, by_reduced, by_dual) = nearest_documents(
@@ -223,7 +224,8 @@ class WmdIndex:
         extra = np.empty((0, self._documents.table.shape[1]), np.float32) if extra is None else extra
         queries.check_rows(len(self._whole_table) + len(extra))
         _check_weights(queries)
-        _squared_lengths(extra)
+        if len(extra):
+            _squared_lengths(extra)
         merged = queries if _is_merged(queries) else queries.merged()
         return (self._query(*merged.at(i), extra) for i in range(len(merged)))
 

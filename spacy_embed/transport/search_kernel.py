@@ -12,8 +12,8 @@ from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d
 
 _NEAR = 1024
 """So many documents, about, are looked at closely before all others."""
-_SAMPLED = 64
-"""So many of them give the potentials that they share."""
+_SAMPLED, _WORDS_SAMPLED = 64, 1280
+"""So many of them, or fewer that hold about so many words, give the potentials that they share."""
 _VALUES_SORTED = 768
 
 
@@ -96,7 +96,7 @@ def _near_potentials(documents: Documents, query: Query, costs: Floats2d, near: 
     """Potentials that suit a mixture of near documents."""
     if len(near) == 0:
         return
-    some = near[:: max(1, len(near) // _SAMPLED)]
+    some = near[:: max(1, len(near) // sample_size(len(documents.totals), len(documents.rows)))]
     size = 0
     for document in some:
         size += documents.offsets[document + 1] - documents.offsets[document]
@@ -108,6 +108,12 @@ def _near_potentials(documents: Documents, query: Query, costs: Floats2d, near: 
             masses[at] = documents.weights[entry] / (documents.totals[document] * len(some))
             at += 1
     ascend(costs, rows, masses, query.masses, np.inf, FIRST_ROUNDS, query.greatest_cost, potentials, np.empty(size))
+
+
+@compiled
+def sample_size(n_documents: int, n_entries: int) -> int:
+    """How many documents stand for the others: fewer of long ones, which say more each."""
+    return min(_SAMPLED, max(16, _WORDS_SAMPLED * n_documents // max(n_entries, 1)))
 
 
 @compiled
