@@ -1,7 +1,7 @@
 """How the loops of this package are compiled: the only module that imports Numba.
 
-What is compiled is kept on disk. Numba looks at the file of a function alone, not at those of the functions that it calls:
-who changes one removes ``__pycache__/*.nb*`` (the tests do it for themselves).
+What is compiled is kept on disk. Numba looks at the file of a function alone, not at those of the functions that it
+calls: who changes one removes ``__pycache__/*.nb*`` (the tests do it for themselves).
 """
 
 import numba
