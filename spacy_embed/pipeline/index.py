@@ -92,7 +92,8 @@ class Index:
         Args:
             query: A text, Doc or Span.
             k: Hits at most.
-            method: ``bm25``, ``tfidf``, ``sif``, ``mean`` or ``sum``; the index's own by default.
+            method: ``bm25``, ``tfidf``, ``sif``, ``mean``, ``sum``, or by exact Word Mover's Distance ``wmd``,
+                ``wmd-tfidf`` and their relatives (``retrieval.methods.MOVERS``); the index's own embedding by default.
             lang: Language code of a text; "" detects it. Docs and Spans bring their own.
             where: A condition in SQL over the documents' fields, such as ``"lang = 'es' and year > 2020"``.
 
@@ -112,14 +113,19 @@ class Index:
         method: str | None = None,
         lang: str = "",
         where: str | None = None,
+        threads: int = 1,
     ) -> list[list[Hit]]:
-        """The best documents for each of several queries, scored in one matrix product; see ``search``."""
+        """The best documents for each of several queries; see ``search``.
+
+        Embeddings are scored in one matrix product; ``threads`` search by Word Mover's Distance, a query each.
+        """
         if k < 1:
             raise InputError(f"k must be at least 1, got {k}.")
         snapshot, encode, _ = self._current()
         langs = [lang if isinstance(query, str) else _language_of(query) for query in queries]
         encoded = encode([query if isinstance(query, str) else query.text for query in queries], langs)
-        return snapshot.hits_of_all(snapshot.rank(encoded, method or snapshot.manifest.embedding, k, where))
+        ranked = snapshot.rank(encoded, method or snapshot.manifest.embedding, k, where, threads=threads)
+        return snapshot.hits_of_all(ranked)
 
     def search_table(
         self,
@@ -129,16 +135,17 @@ class Index:
         method: str | None = None,
         lang: str = "",
         where: str | None = None,
+        threads: int = 1,
     ) -> "pa.Table":
         """The same as an Arrow table, a row a hit; ``.to_pandas()`` makes a data frame of it.
 
         Returns:
             Columns ``query`` (position, int32), ``rank`` (int32), ``id``, ``score`` (float64), ``lang``, ``title``,
-            ``text`` and ``metadata`` (JSON).
+            ``text``, ``metadata`` (JSON) and ``distance`` (float64, null for methods that rank by none).
         """
         from spacy_embed.retrieval.hit_table import hit_table
 
-        return hit_table(self.search_batch(queries, k, method=method, lang=lang, where=where))
+        return hit_table(self.search_batch(queries, k, method=method, lang=lang, where=where, threads=threads))
 
     def add(self, documents: Iterable[Mapping[str, Any] | Doc], *, lang: str = AUTO, workers: int = 1) -> Added:
         """Add documents, some thousands a commit.

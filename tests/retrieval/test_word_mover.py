@@ -520,3 +520,15 @@ def test_an_old_version_answers_as_before(documents, full_tables, tmp_path):
     for method in MOVERS:
         assert all(documents[0]["id"] in old.id_keys.words(hits.positions) for hits in old.rank(queries, method, 100))
         assert {len(hits.positions) for hits in old.rank(queries, "wmd", 100)} == {8}
+
+
+def test_a_batch_in_two_threads_is_the_batch_in_one(tmp_path, tables):
+    fields = [
+        {"id": f"d{i}", "lang": "en", "title": "", "text": " ".join(TEXTS["en"][i % 3].split()[: 2 + i % 4])}
+        for i in range(30)
+    ]
+    index = make_index(tmp_path / "index", fields, {"en": tables["en"]})
+    queries = [*TEXTS["en"], "bridge", "no word that is known xyzzy"] * 3
+    one, two = (index.search_batch(queries, 5, method="wmd", lang="en", threads=n) for n in (1, 2))
+    assert one == two
+    assert sum(map(len, one)) > 20
