@@ -7,15 +7,13 @@ from numpy.typing import NDArray
 
 from spacy_embed.transport.bound_kernels import ascend, costs_below, lowest_left
 from spacy_embed.transport.compiled import compiled
-from spacy_embed.transport.settling_kernels import Documents, Query, above, first_bounds, settle
+from spacy_embed.transport.settling_kernels import FIRST_ROUNDS, Documents, Query, above, first_bounds, settle
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d
 
 _NEAR = 1024
 """So many documents, about, are looked at closely before all others."""
 _SAMPLED, _WORDS_SAMPLED = 64, 1280
 """So many of them, or fewer that hold about so many words, give the potentials that they share."""
-_SHARED_ROUNDS = 10
-"""In so many rounds."""
 _VALUES_SORTED = 768
 
 
@@ -85,7 +83,7 @@ def _sampled_potentials(documents: Documents, query: Query, products: Floats2d) 
         documents.sampled_masses,
         query.masses,
         np.inf,
-        _SHARED_ROUNDS,
+        FIRST_ROUNDS,
         query.greatest_cost,
         potentials,
         left,
@@ -109,7 +107,7 @@ def _near_potentials(documents: Documents, query: Query, costs: Floats2d, near: 
             rows[at] = documents.rows[entry]
             masses[at] = documents.weights[entry] / (documents.totals[document] * len(some))
             at += 1
-    ascend(costs, rows, masses, query.masses, np.inf, _SHARED_ROUNDS, query.greatest_cost, potentials, np.empty(size))
+    ascend(costs, rows, masses, query.masses, np.inf, FIRST_ROUNDS, query.greatest_cost, potentials, np.empty(size))
 
 
 @compiled

@@ -9,8 +9,10 @@ from spacy_embed.transport.compiled import compiled
 from spacy_embed.transport.exact_kernels import exact_distance
 from spacy_embed.types import Doubles1d, Doubles2d, Floats1d, Floats2d, Ints1d, Offsets, Rows, Weights
 
-_ROUNDS = 64
-"""So many rounds, at most, raise the bound of a document."""
+FIRST_ROUNDS = 10
+"""So many rounds of ascent where there is no target yet,"""
+_OWN_ROUNDS = 64
+"""so many, at most, towards one."""
 _AT_ONCE = 16
 """So many documents' own bounds are raised before the lowest of them are solved."""
 
@@ -195,8 +197,9 @@ def _raised(
     """A document's own dual bound, raised towards the cutoff."""
     rows, masses = _masses(documents, document)
     target = cutoff * (1.0 + 1e-6) + query.slack
+    rounds = _OWN_ROUNDS if cutoff < np.inf else FIRST_ROUNDS
     bound: float = ascend(
-        costs, rows, masses, query.masses, target, _ROUNDS, query.greatest_cost, potentials.copy(), np.empty(len(rows))
+        costs, rows, masses, query.masses, target, rounds, query.greatest_cost, potentials.copy(), np.empty(len(rows))
     )
     return bound - query.slack
 
