@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from reporting import print_table, say
+
 LANGUAGES = ("en", "es", "pt", "ru", "zh")
 CHARACTERS_A_WORD = 1.6
 """Of Chinese, by rjieba on this kind of text."""
@@ -66,11 +68,6 @@ class Measured(NamedTuple):
     peak_mb: float
     """Memory of its own of the largest of its processes, at most; mapped files, which the system can take back at any
     time, are not counted where that can be told apart (Linux)."""
-
-
-def say(message: str) -> None:
-    """Progress, out of the way of the tables."""
-    print(message, file=sys.stderr, flush=True)
 
 
 def documents(folder: Path, lang: str, words: int) -> Iterator[str]:
@@ -240,14 +237,6 @@ def measure_million(text: Path, langs: list[str], n: int, work: Path) -> dict:
         "MB on disk": round(size / 1e6),
         "corpus MB": round(corpus.stat().st_size / 1e6),
     }
-
-
-def print_table(rows: list[dict]) -> None:
-    """Markdown."""
-    print(f"| {' | '.join(rows[0])} |\n|---|{'--:|' * (len(rows[0]) - 1)}")
-    for row in rows:
-        print(f"| {' | '.join(str(value) for value in row.values())} |")
-    print()
 
 
 def main() -> None:

@@ -10,9 +10,10 @@ import argparse
 import contextlib
 import io
 import json
-import sys
 from pathlib import Path
 from typing import NamedTuple
+
+from reporting import say
 
 from spacy_embed.cli.main import app
 from spacy_embed.pipeline.form_options import LANGUAGES
@@ -54,11 +55,6 @@ def run(*arguments: object) -> str:
     with contextlib.redirect_stdout(printed):
         app([str(argument) for argument in arguments], standalone_mode=False)
     return printed.getvalue()
-
-
-def say(message: str) -> None:
-    """Progress, out of the way of the tables."""
-    print(message, file=sys.stderr, flush=True)
 
 
 def distilled_table(sets: list[RetrievalSet], work: Path) -> Path:

