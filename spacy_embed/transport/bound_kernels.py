@@ -72,7 +72,7 @@ def relaxed_bounds(
     totals: Doubles1d,
     offsets: UnsignedOffsets,
     lowest: Floats1d,
-    bounds: Floats1d | Doubles1d,
+    bounds: Doubles1d,
 ) -> None:
     """Each document's mass by its words' lowest costs (linear-complexity RWMD, Atasu et al. 2017).
 
@@ -83,7 +83,7 @@ def relaxed_bounds(
         totals: float64[n].
         offsets: uint64[n + 1].
         lowest: float32[rows].
-        bounds: float[c], filled; ``inf`` for a document without mass.
+        bounds: float64[c], filled; ``inf`` for a document without mass.
     """
     for c in range(len(candidates)):
         document = candidates[c]
@@ -91,7 +91,7 @@ def relaxed_bounds(
         for entry in range(offsets[document], offsets[document + 1]):
             moved += weights[entry] * lowest[rows[entry]]
         total = totals[document]
-        # in float32, and never above
+        # the costs are in float32: never above
         bounds[c] = (moved - abs(moved) * 2.4e-7) / total if total > 0.0 else np.inf
 
 
@@ -152,7 +152,6 @@ def ascend(
     rounds: int,
     greatest_cost: float,
     potentials: Floats1d,
-    document_duals: Doubles1d,
 ) -> float:
     """Raise the dual bound of a document, or of the mixture of several, by some rounds of subgradient ascent.
 
@@ -168,7 +167,6 @@ def ascend(
         rounds: At most.
         greatest_cost: No potential need be further from 0 (the best ones are not), and in float32 none may be.
         potentials: float32[words], to begin with; filled with the best.
-        document_duals: float64[m], filled with what they leave.
 
     Returns:
         The best bound, off by a few roundings of float32.
@@ -206,8 +204,6 @@ def ascend(
         if value > best:
             best = value
             potentials[:] = of_words
-            for j in range(m):
-                document_duals[j] = lowest[j]
         if value >= target or squared < 1e-12:
             break
         if step == 0:

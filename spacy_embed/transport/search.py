@@ -6,8 +6,8 @@
    Atasu et al. 2017, is the same with potentials of 0, and looser).
 3. The nearest thousand by that bound give better potentials; by these, then by what a document leaves the query's
    words to pay (the row-reduced bound), and by relaxed WMD's other direction, they are put in order.
-4. In that order each document's own dual is raised, by subgradient ascent, then by solving its transport exactly; both
-   are given up once the bound passes the k-th best distance. It is the certificate: no document left out can be closer.
+4. In that order each document's own dual is raised by subgradient ascent, until its bound passes the k-th best
+   distance, the certificate that it cannot be closer; where it does not, transport is solved exactly.
 5. The same for all others whose first bound is below the k-th distance.
 """
 
@@ -42,7 +42,7 @@ class Statistics(NamedTuple):
     by_reduced: int
     """Left out by the dual that near documents share, what it leaves the query's words to pay, or relaxed WMD."""
     by_dual: int
-    """Left out while they were being solved."""
+    """Left out by their own dual, raised for them alone."""
     solved: int
     """Solved exactly."""
 

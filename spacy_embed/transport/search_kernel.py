@@ -76,18 +76,7 @@ def _sampled_potentials(documents: Documents, query: Query, products: Floats2d) 
     potentials = np.zeros(len(query.masses), np.float32)
     costs_below(some, scales, squares, query.squares, documents.is_root, potentials, np.empty(len(rows), np.float32))
     places = np.arange(len(rows)).astype(np.int32)
-    left = np.empty(len(rows))
-    ascend(
-        some,
-        places,
-        documents.sampled_masses,
-        query.masses,
-        np.inf,
-        FIRST_ROUNDS,
-        query.greatest_cost,
-        potentials,
-        left,
-    )
+    ascend(some, places, documents.sampled_masses, query.masses, np.inf, FIRST_ROUNDS, query.greatest_cost, potentials)
     return potentials
 
 
@@ -107,7 +96,7 @@ def _near_potentials(documents: Documents, query: Query, costs: Floats2d, near: 
             rows[at] = documents.rows[entry]
             masses[at] = documents.weights[entry] / (documents.totals[document] * len(some))
             at += 1
-    ascend(costs, rows, masses, query.masses, np.inf, FIRST_ROUNDS, query.greatest_cost, potentials, np.empty(size))
+    ascend(costs, rows, masses, query.masses, np.inf, FIRST_ROUNDS, query.greatest_cost, potentials)
 
 
 @compiled

@@ -198,9 +198,7 @@ def _raised(
     rows, masses = _masses(documents, document)
     target = cutoff * (1.0 + 1e-6) + query.slack
     rounds = _OWN_ROUNDS if cutoff < np.inf else FIRST_ROUNDS
-    bound: float = ascend(
-        costs, rows, masses, query.masses, target, rounds, query.greatest_cost, potentials.copy(), np.empty(len(rows))
-    )
+    bound: float = ascend(costs, rows, masses, query.masses, target, rounds, query.greatest_cost, potentials.copy())
     return bound - query.slack
 
 
