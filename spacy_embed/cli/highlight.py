@@ -9,8 +9,9 @@ from spacy_embed.explain import Contribution, strongest
 from spacy_embed.pipeline.batch_forms import tokenizable
 from spacy_embed.pipeline.language_pipelines import lookup_forms_of
 from spacy_embed.pipeline.text_kernel import AUTO, TextKernel
+from spacy_embed.retrieval.hits import Hit
 from spacy_embed.retrieval.queries import Queries
-from spacy_embed.retrieval.snapshot import Hit, Snapshot
+from spacy_embed.retrieval.snapshot import Snapshot
 
 
 class Place(NamedTuple):

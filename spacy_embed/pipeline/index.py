@@ -16,8 +16,9 @@ from spacy_embed.retrieval.compaction import compact
 from spacy_embed.retrieval.corpus_formats import Document, document_of
 from spacy_embed.retrieval.deletion import delete
 from spacy_embed.retrieval.encoded import text_batches
+from spacy_embed.retrieval.hits import Hit
 from spacy_embed.retrieval.manifest import MARKER, read_manifest
-from spacy_embed.retrieval.snapshot import Hit, Snapshot
+from spacy_embed.retrieval.snapshot import Snapshot
 from spacy_embed.retrieval.text_lines import refuse
 
 if TYPE_CHECKING:

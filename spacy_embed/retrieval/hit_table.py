@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from spacy_embed.retrieval.snapshot import Hit
+from spacy_embed.retrieval.hits import Hit
 
 HIT_SCHEMA = pa.schema(
     [

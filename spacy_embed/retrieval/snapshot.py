@@ -1,11 +1,10 @@
 """An index as it was when it was opened: its arrays mapped, its methods, its answers, whatever is written meanwhile."""
 
-import json
 import threading
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +20,7 @@ from spacy_embed.retrieval.filters import DocumentFields
 from spacy_embed.retrieval.fits import Fits, embed
 from spacy_embed.retrieval.generation import open_version
 from spacy_embed.retrieval.growing_keys import GrowingKeys
+from spacy_embed.retrieval.hits import Hit, read_hits
 from spacy_embed.retrieval.methods import (
     BM25,
     MOVERS,
@@ -44,22 +44,6 @@ if TYPE_CHECKING:
     from spacy_embed.retrieval.word_mover import MovedQueries
 
 _KEPT_FILTERS = 16
-
-
-class Hit(NamedTuple):
-    """One answer."""
-
-    rank: int
-    """From 1."""
-    id: str
-    score: float
-    """Higher is closer: cosine in [-1, 1], BM25's sum, or 1 / (1 + distance)."""
-    lang: str
-    title: str
-    text: str
-    metadata: dict[str, Any]
-    distance: float | None = None
-    """Word Mover's Distance, of the methods that rank by it."""
 
 
 class Snapshot:
@@ -329,34 +313,5 @@ class Snapshot:
         return self.hits_of_all([ranked])[0]
 
     def hits_of_all(self, ranked: Sequence[Hits]) -> list[list[Hit]]:
-        """The documents behind the positions of several queries, read at once."""
-        positions = np.unique(np.concatenate([np.empty(0, np.int64), *(hits.positions for hits in ranked)]))
-        if not len(positions):
-            return [[] for _ in ranked]
-        columns = ["id", "lang", "title", "text", "metadata"]
-        try:
-            rows = self.dataset.take(positions.tolist(), columns=columns).to_pylist()
-        except (pa.ArrowException, OSError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(
-                f"{self.path}: its documents cannot be read ({reason}): index the corpus again."
-            ) from error
-        row_of = dict(zip(positions.tolist(), rows, strict=True))
-        return [
-            [
-                _hit(rank, row_of[position], score, distance)
-                for rank, (position, score, distance) in enumerate(
-                    zip(hits.positions.tolist(), hits.scores.tolist(), _distances(hits), strict=True), start=1
-                )
-            ]
-            for hits in ranked
-        ]
-
-
-def _distances(hits: Hits) -> list[float] | list[None]:
-    return [None] * len(hits.positions) if hits.distances is None else hits.distances.tolist()
-
-
-def _hit(rank: int, row: dict[str, Any], score: float, distance: float | None) -> Hit:
-    metadata = json.loads(row["metadata"])
-    return Hit(rank, row["id"], score, row["lang"], row["title"], row["text"], metadata, distance)
+        """The documents behind the positions of several queries, read at once. Raises InputError if they cannot be."""
+        return read_hits(self.dataset, self.path, ranked)

@@ -1,6 +1,6 @@
 from spacy_embed.cli.highlight import MarkedHit
 from spacy_embed.cli.reasons import Reasons
-from spacy_embed.retrieval.snapshot import Hit
+from spacy_embed.retrieval.hits import Hit
 
 
 def marked(title, text, *words):
