@@ -7,7 +7,7 @@ rounding was taken off of, so that they lie below the true value.
 import numpy as np
 from numpy.typing import NDArray
 
-from spacy_embed.transport.compiled import compiled
+from spacy_embed.compiled import compiled
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d, Rows, Weights
 
 Unsigned = NDArray[np.uint32]

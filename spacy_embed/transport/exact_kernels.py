@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from spacy_embed.transport.compiled import compiled
+from spacy_embed.compiled import compiled
 from spacy_embed.transport.tree_simplex import tree_simplex
 from spacy_embed.types import Doubles1d, Doubles2d, Floats2d, Rows, Weights
 

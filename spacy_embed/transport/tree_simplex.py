@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from spacy_embed.transport.compiled import compiled_to_the_letter
+from spacy_embed.compiled import compiled_to_the_letter
 from spacy_embed.types import Doubles1d, Doubles2d
 
 _PIVOTS_A_NODE = 200
