@@ -20,9 +20,9 @@ TEXTS = {
 
 def pytest_sessionstart():
     """Remove compiled loops that are older than any of their sources: Numba looks at a function's own file only."""
-    sources = ROOT / "spacy_embed" / "transport"
-    newest = max(file.stat().st_mtime for file in sources.glob("*.py"))
-    for kept in (*sources.glob("__pycache__/*.nbi"), *sources.glob("__pycache__/*.nbc")):
+    sources = ROOT / "spacy_embed"
+    newest = max(f.stat().st_mtime for f in sources.rglob("*.py") if "spacy_embed.compiled" in f.read_text("utf-8"))
+    for kept in (*sources.rglob("__pycache__/*.nbi"), *sources.rglob("__pycache__/*.nbc")):
         if kept.stat().st_mtime < newest:
             kept.unlink(missing_ok=True)
 

@@ -21,13 +21,10 @@ def load_vectors(path: str | Path, *, dim: int | None = None) -> WordTable:
     Raises:
         InputError: The path is missing, damaged, of no known format, or of another dimension.
     """
-    from spacy_embed.vectors.directory_format import open_table
-    from spacy_embed.vectors.word2vec_format import read_vector_file
+    from spacy_embed.vectors.formats import read_vectors
 
     path = Path(path)
-    if not path.exists():
-        raise InputError(f"There are no vectors at {path}: check the path.")
-    table = open_table(path) if path.is_dir() else read_vector_file(path)
+    table = read_vectors(path)
     if dim is not None and table.dim != dim:
         raise InputError(f"{path} holds vectors of {table.dim} dimensions, expected {dim}.")
     return table

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from spacy_embed.atomic_files import new_directory
 from spacy_embed.errors import InputError
+from spacy_embed.vectors.formats import Reading, VectorFormat, Writing, WritingNotes
 from spacy_embed.vectors.key_index import KeyIndex
 from spacy_embed.vectors.word_table import WordTable
 
@@ -163,3 +164,19 @@ def _load(path: Path, name: str) -> NDArray[Any]:
     except Exception as error:  # NumPy's header parser lets errors of many kinds through
         raise InputError(f"{file} is truncated or damaged ({error}): write the table again.") from error
     return array
+
+
+def _sniff(path: Path, head: bytes) -> bool:
+    return path.is_dir() and is_table(path)
+
+
+def _read(path: Path, reading: Reading) -> WordTable:
+    return open_table(path)
+
+
+def _write(table: WordTable, path: Path, writing: Writing) -> WritingNotes:
+    write_table(table, path, overwrite=writing.overwrite)
+    return WritingNotes(len(table))
+
+
+TABLE_FOLDER = VectorFormat("table", FORMAT, (".table",), _sniff, _read, _write)

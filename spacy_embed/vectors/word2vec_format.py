@@ -4,12 +4,14 @@ import gzip
 import logging
 import re
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
 import numpy as np
 
 from spacy_embed.errors import InputError
+from spacy_embed.vectors.formats import Reading, VectorFormat
 from spacy_embed.vectors.word_table import WordTable
 
 _SNIFFED_BYTES = 1 << 22
@@ -145,3 +147,19 @@ def _check_lines(path: Path, layout: FileLayout) -> None:
         raise InputError(f"{path} is truncated or damaged after line {number} ({error}): fetch it again.") from error
     if layout.words is not None and number - 1 > layout.words:
         raise InputError(f"{path}: the header claims {layout.words} words, but {number - 1} lines follow. Mend line 1.")
+
+
+def _is(kind: str) -> Callable[[Path, bytes], bool]:
+    def sniff(path: Path, head: bytes) -> bool:
+        return path.is_file() and sniff_layout(path).kind == kind
+
+    return sniff
+
+
+def _read(path: Path, reading: Reading) -> WordTable:
+    return read_vector_file(path)
+
+
+WORD2VEC_BINARY = VectorFormat("word2vec-bin", "word2vec binary", (".bin",), _is("word2vec binary"), _read)
+WORD2VEC_TEXT = VectorFormat("word2vec-txt", "word2vec text", (".txt", ".vec"), _is("word2vec text"), _read)
+GLOVE_TEXT = VectorFormat("glove", "GloVe text", (".glove",), _is("GloVe text"), _read)

@@ -1,0 +1,36 @@
+"""Vector files, plain or gzipped, as streams of bytes."""
+
+import gzip
+import zlib
+from pathlib import Path
+from typing import IO, cast
+
+from spacy_embed.errors import InputError
+
+READ_ERRORS = (OSError, EOFError, zlib.error)
+"""What a damaged or unreadable file raises while it is read."""
+
+_HEAD_BYTES = 1 << 22
+
+
+def open_binary(path: Path) -> IO[bytes]:
+    """Open a file for reading bytes, through gzip when its name ends in .gz."""
+    return cast(IO[bytes], gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb"))
+
+
+def read_head(path: Path) -> bytes:
+    """The first 4 MiB of a file.
+
+    Raises:
+        InputError: It is missing, empty or cannot be read.
+    """
+    try:
+        with open_binary(path) as file:
+            head = file.read(_HEAD_BYTES)
+    except FileNotFoundError as error:
+        raise InputError(f"There is no vector file at {path}: check the path.") from error
+    except READ_ERRORS as error:
+        raise InputError(f"{path} cannot be read ({error}): fetch the file again.") from error
+    if not head:
+        raise InputError(f"{path} is empty: fetch the file again.")
+    return head
