@@ -10,7 +10,7 @@ from spacy_embed.embedding import unit_rows
 from spacy_embed.types import Doubles1d, Doubles2d, Floats1d, Floats2d, Ints1d, Rows
 
 _FIRST_ROWS = 4096
-_MOST_ROWS = 1 << 16
+_MOST_ROWS = 1 << 18
 _PRODUCTS_AT_ONCE = 1 << 24
 _SCORES_AT_ONCE = 1 << 20
 _PAIRS_AT_ONCE = 1 << 13
