@@ -11,6 +11,7 @@ extra.*.npy   further arrays, any shape
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,16 @@ def is_table(path: Path) -> bool:
     return (path / MARKER).is_file()
 
 
-def write_table(table: WordTable, path: Path, *, overwrite: bool = False) -> None:
+def write_table(
+    table: WordTable, path: Path, *, overwrite: bool = False, documents: Mapping[str, str] | None = None
+) -> None:
     """Write a table; the folder appears whole or not at all.
+
+    Args:
+        table: The table.
+        path: The folder to make.
+        overwrite: Replace a table that is there.
+        documents: Texts for people that lie beside the arrays, by file name.
 
     Raises:
         InputError: The path is taken, or cannot be written.
@@ -56,6 +65,8 @@ def write_table(table: WordTable, path: Path, *, overwrite: bool = False) -> Non
         save_keys(_as_index(table), folder)
         for name, array in table.extras.items():
             np.save(folder / f"extra.{name}.npy", array, allow_pickle=False)
+        for name, text in (documents or {}).items():
+            (folder / name).write_text(text, encoding="utf-8")
         (folder / MARKER).write_text(json.dumps(header, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
@@ -79,7 +90,12 @@ def open_table(path: Path, expected_fingerprint: str | None = None) -> WordTable
             f"found {header['fingerprint']}. Put the old table back, or fit and index again with the new one."
         )
     extras = {name: _load(path, f"extra.{name}") for name in header.get("extras", [])}
-    return WordTable(keys, rows, header, path.resolve(), extras)
+    table = WordTable(keys, rows, header, path.resolve(), extras)
+    try:
+        _ = table.subwords
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return table
 
 
 def _as_index(table: WordTable) -> KeyIndex:

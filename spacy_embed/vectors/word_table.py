@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from spacy_embed.errors import InputError, UnknownWordError
 from spacy_embed.types import Floats1d, Floats2d, Rows
 from spacy_embed.vectors.key_index import KeyIndex, Keys
+
+if TYPE_CHECKING:
+    from spacy_embed.vectors.subwords import Subwords
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +29,7 @@ class WordTable:
         rows: float32[n_rows, dim].
         metadata: Where it came from, as plain JSON values.
         path: The folder it is mapped from, if any.
-        extras: Further arrays that travel with it (a distilled table's projection).
+        extras: Further arrays that travel with it (a distilled table's projection, the rows of n-grams).
     """
 
     keys: Keys
@@ -111,6 +114,28 @@ class WordTable:
         return np.array(self.rows[row], dtype=np.float32)
 
     @cached_property
+    def subwords(self) -> "Subwords | None":
+        """How it takes words apart that it does not hold; None where it cannot. Raises InputError when damaged."""
+        from spacy_embed.vectors.subwords import subwords_of
+
+        return subwords_of(self.metadata, self.extras, self.dim)
+
+    @property
+    def composes(self) -> bool:
+        """Whether it has vectors for words that it does not hold (FastText, floret)."""
+        return self.subwords is not None
+
+    def compose(self, words: Sequence[str]) -> Floats2d:
+        """Vectors of words from their character n-grams alone, whether the table holds them or not.
+
+        Returns:
+            float32[words, dim]; zeros for a word without n-grams, and for all words of a table that has none.
+        """
+        from spacy_embed.vectors.subwords import compose
+
+        return compose(words, self)
+
+    @cached_property
     def fingerprint(self) -> str:
         """32 hex digits that change with any word, row or float; read from the metadata of a saved table."""
         saved = self.metadata.get("fingerprint")
@@ -126,7 +151,12 @@ class WordTable:
         """
         if not isinstance(self.keys, KeyIndex):
             raise InputError("A table that grows has no fingerprint: ask for that of the table it was taken from.")
-        return table_fingerprint(self.keys, self.rows)
+        fingerprint = table_fingerprint(self.keys, self.rows)
+        if self.subwords is None:
+            return fingerprint
+        from spacy_embed.vectors.subwords import subwords_fingerprint
+
+        return subwords_fingerprint(fingerprint, self)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> "WordTable":
         """Write the table as a folder and return it memory-mapped from there."""
