@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from spacy_embed import __version__
-from spacy_embed.cli import changes, evaluate, index, info, search, vectors
+from spacy_embed.cli import changes, evaluate, index, info, search, train, vectors
 from spacy_embed.cli.exit_codes import ReportingGroup
 
 app = typer.Typer(
@@ -26,7 +26,7 @@ app.command("search")(search.search_command)
 app.command("info")(info.info_command)
 app.command("distill")(vectors.distill_command)
 app.add_typer(evaluate.app, name="evaluate")
-app.add_typer(vectors.train_app, name="train")
+app.add_typer(train.train_app, name="train")
 
 
 def _print_version(value: bool) -> None:

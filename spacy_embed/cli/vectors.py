@@ -1,4 +1,4 @@
-"""``spacy-embed distill`` and ``spacy-embed train``: vector tables to start with."""
+"""``spacy-embed distill``: a vector table for a vocabulary, from a sentence encoder."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -7,15 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from spacy_embed.cli.console import note, pipelines_by_language, print_json, require_search
+from spacy_embed.cli.console import pipelines_by_language, print_json, require_search
 from spacy_embed.errors import InputError
-
-train_app = typer.Typer(help="Train word vectors on a corpus.", no_args_is_help=True)
-
-
-@train_app.callback()
-def train() -> None:
-    """Train word vectors on a corpus."""
 
 
 def distill_command(
@@ -58,62 +51,14 @@ def distill_command(
     _report(out, table, as_json)
 
 
-@train_app.command("word2vec")
-def word2vec_command(
-    corpus: Annotated[Path, typer.Argument(help="A corpus, as 'index' reads it.")],
-    out: Annotated[Path, typer.Argument(help="The table to make, a folder.")],
-    also: Annotated[list[Path] | None, typer.Option(help="A further corpus; several times for more.")] = None,
-    lang: Annotated[str, typer.Option(help="Language; auto: each document's own.")] = "auto",
-    pipeline: Annotated[list[str] | None, typer.Option(help="LANG=PATH of a pipeline with 'lookup_forms'.")] = None,
-    dim: Annotated[int, typer.Option(min=1)] = 100,
-    window: Annotated[int, typer.Option(min=1)] = 5,
-    negative: Annotated[int, typer.Option(help="Negative samples; 0: hierarchical softmax.", min=0)] = 10,
-    min_count: Annotated[int, typer.Option(min=1)] = 5,
-    epochs: Annotated[int | None, typer.Option(help="Default: as many as bring the text to 20 M words.", min=1)] = None,
-    cbow: Annotated[bool, typer.Option(help="Continuous bag of words instead of skip-gram.")] = False,
-    lines: Annotated[bool, typer.Option(help="In a folder of .txt, take each line as a document.")] = False,
-    seed: Annotated[int, typer.Option(help="With one worker, the same seed gives the same bytes.", min=0)] = 1,
-    workers: Annotated[int, typer.Option(help="Reading processes and training threads.", min=1)] = 1,
-    overwrite: Annotated[bool, typer.Option(help="Replace a table that is there.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
-    """Train word2vec (gensim) on the lookup forms of a corpus."""
-    require_search("read a corpus")
-    import tempfile
-
-    from spacy_embed.atomic_files import check_free
-    from spacy_embed.training.word2vec import train_word2vec
-    from spacy_embed.vectors.directory_format import MARKER
-
-    check_free(out, overwrite=overwrite, marker=MARKER)
-    with tempfile.TemporaryDirectory() as folder:
-        sequences = _SpooledForms(
-            Path(folder) / "forms.txt", [corpus, *(also or [])], lang, pipeline or [], lines, workers
-        )
-        if len(sequences.languages) > 1:
-            note(f"note: one table for {', '.join(sorted(sequences.languages))}: same spellings share a vector.")
-        table = train_word2vec(
-            sequences,
-            dim=dim,
-            architecture="cbow" if cbow else "skip-gram",
-            negative=negative,
-            window=window,
-            min_count=min_count,
-            epochs=epochs,
-            seed=seed,
-            workers=workers,
-        )
-    _report(out, table.save(out, overwrite=overwrite), as_json)
-
-
-def _encoded(path: Path, lang: str, pipelines: list[str], lines: bool, workers: int, sequences: bool) -> Iterator[Any]:
+def _encoded(path: Path, lang: str, pipelines: list[str], lines: bool, workers: int) -> Iterator[Any]:
     from spacy_embed.pipeline.text_kernel import TextKernel
     from spacy_embed.pipeline.workers import encode_batches
     from spacy_embed.progress import progress_bar
     from spacy_embed.retrieval.corpus import read_corpus
     from spacy_embed.retrieval.encoded import text_batches
 
-    kernel = TextKernel(lang, pipelines_by_language(pipelines), sequences=sequences)
+    kernel = TextKernel(lang, pipelines_by_language(pipelines))
     with progress_bar(label="reading", unit="doc") as bar:
         for batch in encode_batches(kernel, text_batches(read_corpus(path, lines=lines)), workers):
             bar.update(batch.num_rows)
@@ -125,39 +70,13 @@ def _corpus_forms(path: Path, lang: str, pipelines: list[str], lines: bool, work
     from spacy_embed.retrieval.encoded import Vocabulary, form_of
 
     counts: Counter[str] = Counter()
-    for batch in _encoded(path, lang, pipelines, lines, workers, sequences=False):
+    for batch in _encoded(path, lang, pipelines, lines, workers):
         vocabulary = Vocabulary()
         bags = vocabulary.bags(batch.column("keys"), batch.column("key_counts"))
         totals = bags.row_totals(len(vocabulary))
         for key, total in zip(vocabulary.ids, totals, strict=True):
             counts[form_of(key)] += int(total)
     return counts
-
-
-class _SpooledForms:
-    """Lookup forms in running order, in a temporary file: a document a line, a tab between forms."""
-
-    def __init__(
-        self, file: Path, corpora: list[Path], lang: str, pipelines: list[str], lines: bool, workers: int
-    ) -> None:
-        from spacy_embed.retrieval.encoded import form_of
-
-        self.file = file
-        self.languages: set[str] = set()
-        batches = (
-            batch for path in corpora for batch in _encoded(path, lang, pipelines, lines, workers, sequences=True)
-        )
-        with file.open("w", encoding="utf-8") as stream:
-            for batch in batches:
-                self.languages.update(batch.column("lang").to_pylist())
-                for keys in batch.column("keys").to_pylist():
-                    if keys:
-                        stream.write("\t".join(map(form_of, keys)) + "\n")
-
-    def __iter__(self) -> Iterator[list[str]]:
-        with self.file.open(encoding="utf-8", newline="\n") as stream:
-            for line in stream:
-                yield line.rstrip("\n").split("\t")
 
 
 def _report(out: Path, table: Any, as_json: bool) -> None:

@@ -1,0 +1,171 @@
+"""What the commands of ``spacy-embed train`` share: options, configs, and the run itself."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from spacy_embed.cli.console import note, pipelines_by_language, print_json, require_search
+from spacy_embed.cli.encoding import faults_reported
+from spacy_embed.errors import InputError
+
+if TYPE_CHECKING:
+    from spacy_embed.vectors.word_table import WordTable
+
+Dim = Annotated[str, typer.Option(help="Dimensions; auto: the fourth root of the vocabulary, a rule of thumb.")]
+MinCount = Annotated[int, typer.Option(help="Rarer words get no vector.", min=1)]
+Window = Annotated[int, typer.Option(help="Words to each side that count as near.", min=1)]
+Seed = Annotated[int, typer.Option(help="With one worker, the same seed gives the same bytes.", min=0)]
+
+
+def _read_config(context: typer.Context, path: Path | None) -> None:
+    """Make a config's values the defaults of the options."""
+    if path is not None:
+        from spacy_embed.cli.training_config import option_values
+
+        context.default_map = {**(context.default_map or {}), **option_values(path, context.command)}
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """The options that every trainer takes; each field is one."""
+
+    corpus: Annotated[list[Path], typer.Argument(help="Corpora, as 'index' reads them, or - for standard input.")]
+    out: Annotated[Path, typer.Argument(help="The table to make, a folder.")]
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Defaults of the options, from an INI file.", callback=_read_config, is_eager=True),
+    ] = None
+    also: Annotated[list[Path] | None, typer.Option(help="A further corpus; several times for more.")] = None
+    lang: Annotated[str, typer.Option(help="Language; auto: each document's own.")] = "auto"
+    pipeline: Annotated[list[str] | None, typer.Option(help="LANG=PATH of a pipeline with 'lookup_forms'.")] = None
+    lines: Annotated[bool, typer.Option(help="In a folder of .txt, take each line as a document.")] = False
+    pretokenized: Annotated[
+        bool, typer.Option(help="Lines of tokens between spaces or tabs, or JSONL with a list 'tokens'.")
+    ] = False
+    phrases: Annotated[int, typer.Option(help="Join phrases to one token: passes, 1 for pairs.", min=0, max=9)] = 0
+    phrase_scoring: Annotated[str, typer.Option(help="npmi, or gensim's default.")] = "npmi"
+    phrase_threshold: Annotated[float | None, typer.Option(help="Default: 0.5 for npmi, 10 for default.")] = None
+    wordsim: Annotated[list[Path] | None, typer.Option(help="Word pairs and scores to measure the table on.")] = None
+    checkpoint_every: Annotated[int, typer.Option(help="Epochs between checkpoints; 0: none.", min=0)] = 1
+    workers: Annotated[int, typer.Option(help="Reading processes and training threads.", min=1)] = 1
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Put what is malformed into a rejects file.")] = False
+    rejects: Annotated[Path | None, typer.Option(help="The rejects file; default: OUT.rejects.jsonl.")] = None
+    overwrite: Annotated[bool, typer.Option(help="Replace a table that is there.")] = False
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
+
+
+def training_command(command: Callable[..., None]) -> Callable[..., None]:
+    """Put ``TrainingOptions`` in the place of a command's first parameter: each field becomes an argument or option.
+
+    The command's own options stand before those that all trainers share.
+    """
+    parameters = list(inspect.signature(command).parameters.values())[1:]
+    hints = get_type_hints(command, include_extras=True)
+    own = [parameter.replace(annotation=hints[parameter.name]) for parameter in parameters]
+    shared = [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if field.default is MISSING else field.default,
+            annotation=field.type,
+        )
+        for field in fields(TrainingOptions)
+    ]
+    names = {parameter.name for parameter in shared}
+
+    @wraps(command)
+    def run(**values: Any) -> None:
+        options = TrainingOptions(**{name: values.pop(name) for name in names})
+        command(options, **values)
+
+    keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+    del run.__wrapped__
+    run.__signature__ = inspect.Signature(shared[:2] + keyword_only + shared[2:])  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in [*shared, *own]}
+    return run
+
+
+def run_training(
+    options: TrainingOptions,
+    trainer: Callable[..., "WordTable"],
+    *,
+    method: str,
+    dim: str,
+    min_count: int,
+    **settings: Any,
+) -> None:
+    """Train as the options say and report.
+
+    Args:
+        options: What all trainers share.
+        trainer: Called with sequences and, by name, ``dim``, ``min_count``, ``checkpoints``, ``workers`` and the
+            settings.
+        method: What the run is called.
+        dim: A number, or ``auto``.
+        min_count: Rarer words get no vector.
+        settings: Further arguments of the trainer, plain JSON values.
+    """
+    require_search("read a corpus")
+    from spacy_embed.atomic_files import check_free
+    from spacy_embed.vectors.directory_format import MARKER
+
+    check_free(options.out, overwrite=options.overwrite, marker=MARKER)
+    n_dimensions = _dimensions(dim)
+    from spacy_embed.pipeline.training_corpus import TrainingCorpus
+    from spacy_embed.pipeline.training_job import TrainingJob, train_table
+
+    corpus = TrainingCorpus(
+        [*options.corpus, *(options.also or [])],
+        options.lang,
+        pipelines_by_language(options.pipeline or []),
+        options.lines,
+        options.pretokenized,
+        keep_going=options.skip_bad or options.rejects is not None,
+    )
+    of_trainer = {"min_count": min_count, **settings}
+    job = TrainingJob(
+        method=method,
+        corpus=corpus,
+        trainer=lambda sequences, **given: trainer(sequences, workers=options.workers, **of_trainer, **given),
+        settings=of_trainer,
+        dim=n_dimensions,
+        min_count=min_count,
+        phrases=options.phrases,
+        phrase_settings={"scoring": options.phrase_scoring, "threshold": options.phrase_threshold},
+        checkpoint_every=options.checkpoint_every,
+        wordsim=options.wordsim or [],
+        workers=options.workers,
+    )
+    with faults_reported(options.skip_bad, options.rejects, options.out) as report:
+        table = train_table(
+            job, options.out, overwrite=options.overwrite, report=report, tell=lambda line: note(f"note: {line}.")
+        )
+    _print_result(options, table)
+
+
+def _dimensions(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise InputError(f"--dim takes a number of at least 1, or auto, got {text!r}.")
+    return int(text)
+
+
+def _print_result(options: TrainingOptions, table: "WordTable") -> None:
+    from spacy_embed.training.model_card import FILE
+
+    card, source = table.metadata["card"], table.metadata["source"]
+    if options.as_json:
+        sizes = {"table": str(options.out), "words": len(table), "dim": table.dim}
+        print_json({**sizes, "source": source, "card": card})
+        return
+    tokens, covered = card["corpus"]["tokens"], card["vocabulary"]["coverage"]
+    print(f"{options.out}: {len(table)} words, {table.dim} dimensions, {covered:.1%} of {tokens} tokens")
+    if source.get("loss"):
+        print(f"loss, a token's mean: {source['loss'][0]:.4f} in the first epoch, {source['loss'][-1]:.4f} in the last")
+    print(f"model card: {options.out / FILE}")
