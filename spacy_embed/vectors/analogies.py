@@ -9,10 +9,9 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from spacy_embed.embedding import unit_rows
 from spacy_embed.errors import InputError
 from spacy_embed.types import Doubles1d, Doubles2d, Floats1d, Floats2d, Ints1d
-from spacy_embed.vectors.nearest_rows import Products, Scores, rounding
+from spacy_embed.vectors.nearest_rows import Products, Scores, directions, rounding
 from spacy_embed.vectors.neighbors import Neighbor, Neighborhood, word_vectors
 
 Method = Literal["add", "mul"]
@@ -68,13 +67,13 @@ def _solve(
     number = {word: i for i, word in enumerate(dict.fromkeys(word for question in questions for word in question))}
     words = list(number)
     triples = np.array([[number[word] for word in question] for question in questions], np.int64).reshape(-1, 3)
-    units = unit_rows(word_vectors(neighborhood.table, words))
+    units = directions(word_vectors(neighborhood.table, words))
     excluded = neighborhood.table.find(words)[triples]
     if method == "mul":
         return neighborhood.words_of(neighborhood.nearest(Quotients(units, triples), k, excluded))
     sums = Sums(units, triples)
     # fewer questions than words: their sums are fewer products
-    scores: Scores = Products(sums.targets.astype(np.float32), 1.0) if len(words) >= len(questions) else sums
+    scores: Scores = Products(sums.targets, 1.0) if len(words) >= len(questions) else sums
     nearest = neighborhood.nearest(scores, k, excluded)
     # b - a + c = 0 points nowhere
     nearest.rows[~sums.targets.any(axis=1)] = -1
@@ -85,15 +84,14 @@ class Sums:
     """3CosAdd: questions that score a row by its cosine with ``b - a + c``.
 
     Args:
-        units: float32[words, dim], unit vectors.
+        units: float64[words, dim], unit vectors.
         triples: int64[questions, 3], which of them are a, b and c.
     """
 
-    def __init__(self, units: Floats2d, triples: Ints1d) -> None:
-        self.vectors = units
+    def __init__(self, units: Doubles2d, triples: Ints1d) -> None:
+        self.vectors = units.astype(np.float32)
         self._a, self._b, self._c = triples.T
-        exact = units.astype(np.float64)
-        sums = exact[self._b] - exact[self._a] + exact[self._c]
+        sums = units[self._b] - units[self._a] + units[self._c]
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
         is_somewhere = lengths > 1e-6
         self.targets: Doubles2d = np.divide(sums, lengths, out=np.zeros_like(sums), where=is_somewhere)
@@ -125,12 +123,13 @@ class Quotients:
     """3CosMul: questions that score a row by ``cos(x, b) cos(x, c) / cos(x, a)``, cosines shifted to [0, 1].
 
     Args:
-        units: float32[words, dim], unit vectors.
+        units: float64[words, dim], unit vectors.
         triples: int64[questions, 3], which of them are a, b and c.
     """
 
-    def __init__(self, units: Floats2d, triples: Ints1d) -> None:
-        self.vectors = units
+    def __init__(self, units: Doubles2d, triples: Ints1d) -> None:
+        self.vectors = units.astype(np.float32)
+        self._units = units
         self._a, self._b, self._c = triples.T
 
     def __len__(self) -> int:
@@ -152,7 +151,7 @@ class Quotients:
     def exact(self, queries: Ints1d, rows: Doubles2d) -> Doubles1d:
         """See ``Scores``."""
         a, b, c = (
-            np.clip((1 + np.einsum("ij,ij->i", self.vectors[which[queries]].astype(np.float64), rows)) / 2, 0, 1)
+            np.clip((1 + np.einsum("ij,ij->i", self._units[which[queries]], rows)) / 2, 0, 1)
             for which in (self._a, self._b, self._c)
         )
         exact: Doubles1d = b * c / (a + _EPSILON)

@@ -94,8 +94,8 @@ class RowSpace:
 
     def exact(self, rows: Rows) -> Doubles2d:
         """float64[m, dim], some rows as they are searched."""
-        found = self.rows[rows].astype(np.float64)
-        return found / self.norms[rows][:, None] if self.units else found
+        found = self.rows[rows]
+        return directions(found) if self.units else found.astype(np.float64)
 
 
 def _norms(rows: Floats2d) -> Doubles1d:
@@ -141,9 +141,11 @@ def nearest_rows(space: RowSpace, scores: Scores, k: int, excluded: Rows) -> Nea
             of_block = scores.of_products(products, first, last)
             of_block[:, absent] = -np.inf
             _exclude(of_block, excluded[first:last], start, stop)
-            floor = scores.floor(best.least[first:last], first, last)
-            found = _Pairs.above(of_block, floor)
-            best.offer(first, found)
+            if start == 0:
+                best.begin(first, of_block)
+            found = _Pairs.above(of_block, scores.floor(best.least[first:last], first, last))
+            if start > 0:
+                best.offer(first, found)
             chosen.append(_Pairs(found.queries + first, found.columns + start, found.scores))
     pairs = _Pairs(*(np.concatenate(part) for part in zip(*chosen, strict=True)))
     # what was chosen early, while little was known of the rest
@@ -195,8 +197,15 @@ class _RunningBest:
         self._best: Floats2d = np.full((n_queries, k), -np.inf, np.float32)
         self.least: Floats1d = np.full(n_queries, -np.inf, np.float32)
 
+    def begin(self, first: int, scores: Floats2d) -> None:
+        """Take note of the first scores of the queries from ``first`` on."""
+        k = min(self._best.shape[1], scores.shape[1])
+        best = np.partition(scores, scores.shape[1] - k, axis=1)[:, -k:]
+        self._best[first : first + len(scores), :k] = best
+        self.least[first : first + len(scores)] = self._best[first : first + len(scores)].min(axis=1)
+
     def offer(self, first: int, pairs: _Pairs) -> None:
-        """Take note of further scores of the queries from ``first`` on."""
+        """Take note of further scores, of those that matter."""
         queries, places, counts = np.unique(pairs.queries, return_index=True, return_counts=True)
         if not len(queries):
             return
@@ -229,14 +238,14 @@ class Products:
     """Queries that score a row by their product with it.
 
     Args:
-        vectors: float32[queries, dim].
+        vectors: float64[queries, dim].
         reach: The greatest length of a row.
     """
 
-    def __init__(self, vectors: Floats2d, reach: float) -> None:
-        self.vectors = vectors
-        # twice the bound on the rounding of a dot product (Higham 2002, eq. 3.5)
-        self._margin = rounding(vectors.shape[1]) * np.linalg.norm(vectors.astype(np.float64), axis=1) * reach
+    def __init__(self, vectors: Doubles2d, reach: float) -> None:
+        self.vectors = vectors.astype(np.float32)
+        self._exact = vectors
+        self._margin = rounding(vectors.shape[1]) * np.linalg.norm(vectors, axis=1) * reach
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -251,13 +260,25 @@ class Products:
 
     def exact(self, queries: Ints1d, rows: Doubles2d) -> Doubles1d:
         """See ``Scores``."""
-        exact: Doubles1d = np.einsum("ij,ij->i", self.vectors[queries].astype(np.float64), rows)
+        exact: Doubles1d = np.einsum("ij,ij->i", self._exact[queries], rows)
         return exact
 
 
 def rounding(dim: int) -> float:
-    """How far apart two dot products of unit vectors in float32 may lie whose true values are equal."""
-    return 2 * (dim + 4) * float(np.finfo(np.float32).eps)
+    """How far apart the cosines of two rows with a vector may lie in float32 whose true values are equal.
+
+    Twice the bound of Higham 2002, "Accuracy and Stability of Numerical Algorithms", eq. 3.5, for the product and for
+    the sum of squares under the root.
+    """
+    return 2 * (1.5 * dim + 6) * float(np.finfo(np.float32).eps)
+
+
+def directions(vectors: Floats2d) -> Doubles2d:
+    """float64[n, dim], vectors scaled to length 1; zero vectors stay zero."""
+    exact = vectors.astype(np.float64)
+    lengths = np.linalg.norm(exact, axis=1, keepdims=True)
+    units: Doubles2d = np.divide(exact, lengths, out=np.zeros_like(exact), where=lengths > 0)
+    return units
 
 
 def firsts(word_rows: NDArray[np.int32], n_rows: int, n_words: int) -> Rows:

@@ -6,15 +6,15 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from spacy_embed.embedding import unit_rows
 from spacy_embed.errors import InputError, UnknownWordError
 from spacy_embed.types import Floats2d, Rows
-from spacy_embed.vectors.nearest_rows import NearestRows, Products, RowSpace, Scores, firsts, nearest_rows
+from spacy_embed.vectors.nearest_rows import NearestRows, Products, RowSpace, Scores, directions, firsts, nearest_rows
 from spacy_embed.vectors.word_table import WordTable
 
 Metric = Literal["cosine", "dot"]
 
 _QUERIES_AT_ONCE = 1 << 14
+_GREATEST_PRODUCT = 1e37
 
 
 class Neighbor(NamedTuple):
@@ -78,7 +78,8 @@ class Neighborhood:
             leave_out: Words that are no answer; unknown ones are no harm.
 
         Raises:
-            InputError: Another dimension than the table's, a value that is not finite, or ``k`` below 1.
+            InputError: Another dimension than the table's, a value that is not finite, ``k`` below 1, or dot products
+                beyond 1e37.
         """
         vectors = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
         if vectors.ndim != 2 or vectors.shape[1] != self.table.dim:
@@ -97,25 +98,31 @@ class Neighborhood:
     def words_of(self, nearest: NearestRows) -> list[list[Neighbor]]:
         """The words behind rows, a list a query."""
         word = self.table.words.word
-        positions = np.where(nearest.rows >= 0, self.space.rank[nearest.rows], -1).tolist() if self.space.stop else []
+        positions = np.full(nearest.rows.shape, -1)
+        is_row = nearest.rows >= 0
+        positions[is_row] = self.space.rank[nearest.rows[is_row]]
         return [
             [Neighbor(word(i), score) for i, score in zip(of_query, scores, strict=True) if i >= 0]
-            for of_query, scores in zip(positions or [[]] * len(nearest.rows), nearest.scores.tolist(), strict=False)
+            for of_query, scores in zip(positions.tolist(), nearest.scores.tolist(), strict=True)
         ]
 
     def _neighbors(self, vectors: Floats2d, k: int, excluded: Rows) -> list[list[Neighbor]]:
-        is_cosine = self.metric == "cosine"
-        reach = 1.0 if is_cosine else float(self.space.norms.max(initial=0.0))
-        queries = unit_rows(vectors) if is_cosine else vectors
         found: list[list[Neighbor]] = []
-        for start in range(0, len(queries), _QUERIES_AT_ONCE):
+        for start in range(0, len(vectors), _QUERIES_AT_ONCE):
             part = slice(start, start + _QUERIES_AT_ONCE)
-            nearest = self.nearest(Products(queries[part], reach), k, excluded[part])
-            if is_cosine:
-                nearest = nearest._replace(scores=np.clip(nearest.scores, -1.0, 1.0))
-                nearest.rows[~queries[part].any(axis=1)] = -1
-            found += self.words_of(nearest)
+            found += self.words_of(self._nearest_to(vectors[part], k, excluded[part]))
         return found
+
+    def _nearest_to(self, vectors: Floats2d, k: int, excluded: Rows) -> NearestRows:
+        if self.metric == "dot":
+            reach = float(self.space.norms.max(initial=0.0))
+            if reach * float(np.linalg.norm(vectors.astype(np.float64), axis=1).max(initial=0.0)) > _GREATEST_PRODUCT:
+                raise InputError("The vectors are too long to be multiplied in single precision: compare by cosine.")
+            return self.nearest(Products(vectors.astype(np.float64), reach), k, excluded)
+        queries = directions(vectors)
+        nearest = self.nearest(Products(queries, 1.0), k, excluded)
+        nearest.rows[~queries.any(axis=1)] = -1
+        return nearest._replace(scores=np.clip(nearest.scores, -1.0, 1.0))
 
 
 def neighbors(table: WordTable, words: Sequence[str], k: int = 10) -> list[list[Neighbor]]:
