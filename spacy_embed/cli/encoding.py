@@ -39,6 +39,9 @@ def faults_reported(skip_bad: bool, rejects: Path | None, beside: Path) -> Itera
 
 def with_progress(batches: Iterator["pa.RecordBatch"], corpus: "Corpus") -> Iterator["pa.RecordBatch"]:
     """Encoded batches, shown as they pass: documents, documents/s, and the time left where the corpus has a size."""
+    from spacy_embed.pipeline.workers import collect_rarely
+
+    collect_rarely()
     with progress_bar(label="encoding", unit="doc") as bar:
         for batch in batches:
             yield batch

@@ -81,8 +81,7 @@ def _chinese_types(nlp: Language, lookup: LookupForms, texts: list[str]) -> _Typ
     if needs_docs or not isinstance(tokenizer, ChineseTokenizer):
         return None
     words = list(map(tokenizer.words, texts, tokenizer.simplify.all(texts)))
-    ids: defaultdict[str, int] = defaultdict()
-    ids.default_factory = ids.__len__
+    ids = _numbering()
     offsets = _offsets(words)
     of_token = np.fromiter(map(ids.__getitem__, chain.from_iterable(words)), np.int64, int(offsets[-1]))
     return _Types(lookup.forms_of_words(list(ids)), of_token, offsets)
@@ -109,16 +108,26 @@ def _terms(lookup: LookupForms, forms: StringBags, texts: Sequence[str]) -> Stri
     if analyzer.kind != "bigrams":
         return StringBags(strings, bags)
     pairs, pair_bags = analyzer.bigrams(analyzer.simplify.all(texts) if analyzer.simplify else texts)
-    known = {string: i for i, string in enumerate(strings)}
-    of_pair = np.array([known.setdefault(pair, len(known)) for pair in pairs], np.int32)
+    known = _numbering(strings)
+    of_pair = np.fromiter(map(known.__getitem__, pairs), np.int32, len(pairs))
     return StringBags(list(known), _joined(bags, Bags(of_pair[pair_bags.rows], pair_bags.weights, pair_bags.offsets)))
 
 
 def _distinct(strings: Sequence[str]) -> tuple[list[str], Rows]:
     """The distinct strings that are not empty, and the place of each among them, -1 for an empty one."""
-    ids: dict[str, int] = {}
-    places = [ids.setdefault(string, len(ids)) if string else -1 for string in strings]
-    return list(ids), np.array(places, np.int32)
+    ids = _numbering()
+    places = np.fromiter(map(ids.__getitem__, strings), np.int32, len(strings))
+    empty = ids.pop("", None)
+    if empty is not None:
+        places = np.where(places == empty, -1, places - (places > empty)).astype(np.int32)
+    return list(ids), places
+
+
+def _numbering(strings: Sequence[str] = ()) -> defaultdict[str, int]:
+    """Strings to their places, the next one for a string that is asked for and new: without a step of Python."""
+    ids: defaultdict[str, int] = defaultdict(None, zip(strings, range(len(strings)), strict=True))
+    ids.default_factory = ids.__len__
+    return ids
 
 
 def _joined(left: Bags, right: Bags) -> Bags:

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 from spacy_embed.errors import require
@@ -69,8 +69,17 @@ class FormAnalyzer:
             spacy_lemma: What the pipeline's lemmatizer said, for ``lemma="spacy"``.
             spacy_pos: What the pipeline's tagger said, for ``{pos}``.
         """
+        return self._form(text, self._normalize(text), spacy_lemma, spacy_pos)
+
+    def forms(self, texts: Sequence[str]) -> list[str]:
+        """``form`` of many texts: script is converted at once, which takes longer word by word than the rest."""
+        plain = list(map(self._folded, texts))
+        if self.simplify is not None:
+            plain = self.simplify.all(plain)
+        return list(map(self._form, texts, plain))
+
+    def _form(self, text: str, plain: str, spacy_lemma: str = "", spacy_pos: str = "") -> str:
         options = self.options
-        plain = self._normalize(text)
         has_letter = any(map(str.isalpha, plain))
         if not has_letter:
             has_digit = any(map(str.isnumeric, plain))
@@ -91,6 +100,10 @@ class FormAnalyzer:
         return options.template.format(form=form, text=text, lemma=form, pos=pos or "X").strip()
 
     def _normalize(self, text: str) -> str:
+        folded = self._folded(text)
+        return folded if self.simplify is None or folded.isascii() else self.simplify(folded)
+
+    def _folded(self, text: str) -> str:
         options = self.options
         text = unicodedata.normalize("NFKC" if options.width == "fold" else "NFC", text).strip()
         if text.isascii():
@@ -104,8 +117,6 @@ class FormAnalyzer:
             text = unicodedata.normalize("NFC", _STRESS_MARKS.sub("", unicodedata.normalize("NFD", text)))
         if options.yo == "fold":
             text = text.replace("ё", "е").replace("Ё", "Е")
-        if self.simplify is not None:
-            text = self.simplify(text)
         return text
 
     def __getstate__(self) -> dict[str, Any]:

@@ -76,8 +76,8 @@ class LookupForms:
 
     def _remembered(self, types: list[Any]) -> list[str]:
         known = self._forms
-        for missing in set(types).difference(known):
-            known[missing] = self._form(missing)
+        missing = list(set(types).difference(known))
+        known.update(zip(missing, self._worked_out(missing), strict=True))
         return list(map(known.__getitem__, types))
 
     def _check_annotation(self, doc: Doc) -> None:
@@ -88,12 +88,11 @@ class LookupForms:
                     "it before 'lookup_forms', or change its 'lemma' and 'template'."
                 )
 
-    def _form(self, key: Any) -> str:
+    def _worked_out(self, types: list[Any]) -> list[str]:
         strings = self.vocab.strings
         if not self.options.needs_context:
-            return self.analyzer.form(key if isinstance(key, str) else strings[key])
-        orth, lemma, pos = key
-        return self.analyzer.form(strings[orth], strings[lemma], strings[pos])
+            return self.analyzer.forms([key if isinstance(key, str) else strings[key] for key in types])
+        return [self.analyzer.form(strings[orth], strings[lemma], strings[pos]) for orth, lemma, pos in types]
 
     def __getstate__(self) -> dict[str, Any]:
         # the cache is worked out again: what is pickled stays small

@@ -76,8 +76,9 @@ class TermAnalyzer:
             is_han |= (points >= first) & (points <= last)
         starts = np.flatnonzero(is_han[:-1] & is_han[1:]) if len(points) else np.empty(0, np.int64)
         codes, rows = np.unique((points[starts] << np.uint64(32)) | points[starts + 1], return_inverse=True)
-        pairs = [chr(code >> 32) + chr(code & 0xFFFFFFFF) for code in codes.tolist()]
-        return pairs, Bags.build(rows, np.ones(len(rows)), np.searchsorted(starts, ends))
+        # two code points side by side are a string of two characters
+        pairs = np.stack([codes >> np.uint64(32), codes & np.uint64(0xFFFFFFFF)], axis=1).astype("<u4").view("<U2")
+        return pairs.ravel().tolist(), Bags.build(rows, np.ones(len(rows)), np.searchsorted(starts, ends))
 
     def _stemmed(self, form: str) -> str:
         if self._stem is None:

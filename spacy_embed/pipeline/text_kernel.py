@@ -123,8 +123,9 @@ class TextKernel:
         if self.language != AUTO:
             return [self.language] * len(texts)
         languages = []
+        known = {"", *LANGUAGES, *self.pipelines}
         for i, (language, text) in enumerate(zip(batch.column("lang").to_pylist(), texts, strict=True)):
-            if language:
+            if language not in known:
                 with self._noting(faults, i, batch):
                     check_language(language, self.pipelines)
             languages.append(language or detect_language(text, self.candidates))

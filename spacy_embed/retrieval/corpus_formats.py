@@ -75,7 +75,7 @@ def document_of(
     fields: Any, file: str, number: int, fallback_id: str, report: Report, content: str = ""
 ) -> Iterator[Document]:
     """The document that a row of fields describes; none when it is faulty and ``report`` lets that pass."""
-    reason = _fault(fields)
+    reason = _fault(fields, may_hold_surrogates=not content or "\\u" in content)
     if reason:
         report(Fault(file, number, reason, content or json.dumps(fields, default=str)))
         return
@@ -89,13 +89,16 @@ def document_of(
     yield Document(str(identifier), str(lang), fields.get("title") or "", fields["text"], metadata, where)
 
 
-def _fault(fields: Any) -> str:
+def _fault(fields: Any, *, may_hold_surrogates: bool) -> str:
     if not isinstance(fields, dict):
         return f"expected a JSON object with a 'text', got {type(fields).__name__}."
     for name, value in (("text", fields.get("text")), ("title", fields.get("title") or "")):
         if not isinstance(value, str):
             found = f"it is {type(value).__name__}" if name in fields else f"the fields are {sorted(map(str, fields))}"
             return f"expected '{name}' to be a string, but {found}."
+    if not may_hold_surrogates:
+        # of valid UTF-8 only escapes make them
+        return ""
     try:
         # what nests is rare, and slow to look through
         for value in fields.values():

@@ -5,7 +5,9 @@ dictionaries are those of one batch; ``Vocabulary`` turns them into ids of the w
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -116,31 +118,26 @@ class Vocabulary:
     """Strings to consecutive ids, in order of first appearance."""
 
     def __init__(self) -> None:
-        self.ids: dict[str, int] = {}
-        self._new: list[str] = []
+        self.ids: defaultdict[str, int] = defaultdict()
+        # looking a string up gives it the next id: no Python is run for either
+        self.ids.default_factory = self.ids.__len__
+        self._taken = 0
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def add(self, string: str) -> int:
-        """The id of a string, a new one if it is new."""
-        known = self.ids.get(string)
-        if known is None:
-            known = self.ids[string] = len(self.ids)
-            self._new.append(string)
-        return known
+    def add(self, strings: Sequence[str]) -> Rows:
+        """int32[n], the ids of strings; those that are new get the next ones."""
+        return np.fromiter(map(self.ids.__getitem__, strings), np.int32, len(strings))
 
     def take_new(self) -> list[str]:
         """The strings that were added since this was last asked."""
-        new, self._new = self._new, []
-        return new
+        newest_first = list(islice(reversed(self.ids), len(self.ids) - self._taken))
+        self._taken = len(self.ids)
+        return newest_first[::-1]
 
     def bags(self, keys: pa.ListArray, counts: pa.ListArray) -> Bags:
         """Bags of a batch over the ids of this vocabulary; new strings are added."""
-        dictionary = keys.flatten().dictionary.to_pylist()
-        known = list(map(self.ids.get, dictionary))
-        for i in [i for i, known_id in enumerate(known) if known_id is None]:
-            known[i] = self.add(dictionary[i])
-        new_ids: Rows = np.array(known, dtype=np.int32)
+        new_ids = self.add(keys.flatten().dictionary.to_pylist())
         bags = list_bags(keys, counts)
         return Bags(new_ids[bags.rows] if len(bags.rows) else bags.rows, bags.weights, bags.offsets)

@@ -119,7 +119,8 @@ def build_index(
 def _make_generation(
     spool: Spool, plan: IndexPlan, scratch: Path, folder: Path, save_pipelines: SavePipelines, threads: int
 ) -> Manifest:
-    tables = _tables(plan, spool, scratch / "distilling")
+    forms = spool.forms
+    tables = _tables(plan, spool, forms, scratch / "distilling")
     check_tables(tables)
     folder.mkdir()
     manifest = Manifest(
@@ -139,9 +140,9 @@ def _make_generation(
     (folder / READERS).touch()
     with GenerationWriter(folder, manifest) as writer:
         key_rows = np.full(len(spool.keys), -1, np.int32)
-        for words in vocabulary_of(spool.forms, tables):
+        for words in vocabulary_of(forms, tables):
             writer.add_words(words)
-            key_rows[[spool.keys.ids[key] for key in words.keys]] = words.rows
+            key_rows[spool.keys.add(words.keys)] = words.rows
         if not writer.n_rows:
             _refuse_no_coverage(spool)
         writer.add_terms(list(spool.terms.ids))
@@ -209,8 +210,7 @@ def _put_in_place(made: Path, manifest: Manifest, out: Path, *, overwrite: bool)
     fsync(out.parent)
 
 
-def _tables(plan: IndexPlan, spool: Spool, scratch: Path) -> Tables:
-    forms = spool.forms
+def _tables(plan: IndexPlan, spool: Spool, forms: Mapping[str, list[str]], scratch: Path) -> Tables:
     if plan.source == "train":
         return trained_tables(spool.sequences, forms, dim=plan.dim, seed=plan.seed)
     if plan.source == "distill":

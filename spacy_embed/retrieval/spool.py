@@ -70,8 +70,7 @@ class Spool:
 
     def _take_in(self, chunk: Path) -> None:
         for words, vocabulary in zip(_read(_words_of(chunk)), (self.keys, self.terms), strict=True):
-            for word in words.column("word").to_pylist():
-                vocabulary.add(word)
+            vocabulary.add(words.column("word").to_pylist())
             vocabulary.take_new()
         for batch in _read(chunk):
             report_faults(batch, self.report)
