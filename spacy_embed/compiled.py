@@ -11,3 +11,8 @@ compiled = numba.njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "
 
 compiled_to_the_letter = numba.njit(cache=True, nogil=True)
 """For loops that compare what they have computed twice."""
+
+compiled_like_numpy = numba.njit(
+    cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz", "arcp"}
+)
+"""As ``compiled``, and division by zero gives infinity or NaN: a loop that need not look out for it runs on vectors."""

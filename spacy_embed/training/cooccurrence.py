@@ -1,19 +1,21 @@
 """How often words stand near each other: a sparse matrix counted in bounded memory."""
 
+import json
 import math
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spacy_embed.atomic_files import write_atomically
 from spacy_embed.errors import InputError
 from spacy_embed.progress import progress_bar
 from spacy_embed.training.cooccurrence_kernels import count_pairs, take_out
+from spacy_embed.training.frequent_words import FrequentWords
 from spacy_embed.training.sorted_runs import ArrayFile, Run, merged, open_runs, write_run
-from spacy_embed.training.token_ids import TokenIds
 from spacy_embed.types import Floats1d, Offsets, Rows
 
 Sides = Literal["both", "left", "right"]
@@ -27,6 +29,7 @@ _BYTES_PER_SLOT = 56
 _FULL = 0.6
 """Share of the slots in use beyond which looking one up takes long."""
 _MERGE_BYTES = 48
+_JOB = "job.json"
 
 
 class Cooccurrences(NamedTuple):
@@ -82,7 +85,7 @@ def pair_weights(window: int, distance: Distance) -> PairWeights:
 
 
 def count_cooccurrences(
-    tokens: TokenIds,
+    corpus: FrequentWords,
     folder: Path,
     *,
     window: int = 10,
@@ -95,8 +98,9 @@ def count_cooccurrences(
     Sums are taken in whole numbers: the result is the same, to the bit, however often it spills.
 
     Args:
-        tokens: The corpus; its vocabulary is that of rows and columns.
-        folder: Where sorted runs are spilled (removed at the end) and the result goes: 8 bytes a pair.
+        corpus: Its vocabulary is that of rows and columns.
+        folder: Where sorted runs are spilled (removed at the end) and the result goes: 8 bytes a pair. If it holds the
+            result of the same job already, that is taken.
         window: Words to each side; windows end with their sequence.
         sides: Contexts are words on both sides, or only those to the left or right of a word.
         distance: How a pair's weight falls with its distance, see ``pair_weights``.
@@ -110,19 +114,38 @@ def count_cooccurrences(
         raise InputError(f"sides must be 'both', 'left' or 'right', got {sides!r}.")
     if memory < 1 << 20:
         raise InputError(f"memory must be at least 1 MiB (1048576 bytes), got {memory}.")
+    job = {
+        "corpus": corpus.sequences.digest,
+        "words": len(corpus.words),
+        "window": window,
+        "sides": sides,
+        "distance": distance,
+    }
+    if _read_job(folder) == job:
+        return open_cooccurrences(folder)
+    (folder / _JOB).unlink(missing_ok=True)
     n_runs = 0
-    for number, run in enumerate(_runs(tokens, weights.units, sides, memory)):
+    for number, run in enumerate(_runs(corpus, weights.units, sides, memory)):
         write_run(run, folder, number)
         n_runs = number + 1
     if not n_runs:
         raise InputError("No two words of the vocabulary stand in one sequence: give longer sequences of words.")
     runs = open_runs(folder, n_runs)
-    offsets = _write_matrix(merged(runs, memory // _MERGE_BYTES), len(tokens.words), weights.per_one, folder)
+    offsets = _write_matrix(merged(runs, memory // _MERGE_BYTES), len(corpus.words), weights.per_one, folder)
     del runs
     for file in (*folder.glob("pairs-*.npy"), *folder.glob("totals-*.npy")):
         file.unlink()
     np.save(folder / "offsets.npy", offsets)
+    # the last: counts are there once it is
+    write_atomically(folder / _JOB, json.dumps(job).encode())
     return open_cooccurrences(folder)
+
+
+def _read_job(folder: Path) -> Any:
+    try:
+        return json.loads((folder / _JOB).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def open_cooccurrences(folder: Path) -> Cooccurrences:
@@ -130,13 +153,13 @@ def open_cooccurrences(folder: Path) -> Cooccurrences:
     return Cooccurrences(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in Cooccurrences._fields))
 
 
-def _runs(tokens: TokenIds, weights: NDArray[np.uint64], sides: Sides, memory: int) -> Iterator[Run]:
-    most_pairs = int(tokens.counts.sum()) * len(weights)
+def _runs(corpus: FrequentWords, weights: NDArray[np.uint64], sides: Sides, memory: int) -> Iterator[Run]:
+    most_pairs = int(corpus.counts.sum()) * len(weights)
     slots = min(memory // _BYTES_PER_SLOT, max(round(most_pairs / _FULL), 1024), 1 << 31)
     table = np.zeros((max(slots, 4 * len(weights)), 2), np.uint64)
     room, filled = int(_FULL * len(table)), 0
-    with progress_bar(total=int(tokens.counts.sum()), label="counting pairs", unit="word") as bar:
-        for block in tokens.blocks():
+    with progress_bar(total=int(corpus.counts.sum()), label="counting pairs", unit="word") as bar:
+        for block in corpus.blocks():
             start = 0
             while start < len(block.ids):
                 stop, filled = count_pairs(*block, start, weights, _SIDES[sides], table, filled, room)
