@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from spacy_embed.bags import Bags
 from spacy_embed.errors import InputError, require
+from spacy_embed.neighbor_graph import Graph
 from spacy_embed.retrieval import manifest as files
-from spacy_embed.retrieval.ann import ApproximateCosine, Graph, graph_of
+from spacy_embed.retrieval.ann import ApproximateCosine, graph_of
 from spacy_embed.retrieval.cached_files import cache_folder
 from spacy_embed.retrieval.derived import document_fields, unit_embeddings
 from spacy_embed.retrieval.filters import DocumentFields
