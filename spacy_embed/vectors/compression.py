@@ -34,3 +34,18 @@ def read_head(path: Path) -> bytes:
     if not head:
         raise InputError(f"{path} is empty: fetch the file again.")
     return head
+
+
+def share_read(file: IO[bytes], path: Path) -> float:
+    """How much of the file on disk has been read, from 0 to 1."""
+    on_disk: IO[bytes] = getattr(file, "fileobj", file)
+    return on_disk.tell() / max(path.stat().st_size, 1)
+
+
+def is_large_text(path: Path) -> bool:
+    """Whether a text takes longer to read in plain Python than a compiled loop takes to come up: over 16 MB."""
+    return path.stat().st_size * (_TEXT_BYTES_OF_A_GZIP_BYTE if path.suffix == ".gz" else 1) > _LEAST_LARGE_BYTES
+
+
+_LEAST_LARGE_BYTES = 1 << 24
+_TEXT_BYTES_OF_A_GZIP_BYTE = 3

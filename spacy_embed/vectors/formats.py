@@ -90,13 +90,14 @@ class VectorFormat:
 
 def all_formats() -> tuple[VectorFormat, ...]:
     """Every format, in the order in which they are asked: those that say less about themselves come later."""
-    from spacy_embed.vectors import directory_format, word2vec_format
+    from spacy_embed.vectors import binary_format, directory_format, fasttext_format, text_format
 
     return (
         directory_format.TABLE_FOLDER,
-        word2vec_format.WORD2VEC_BINARY,
-        word2vec_format.WORD2VEC_TEXT,
-        word2vec_format.GLOVE_TEXT,
+        fasttext_format.FASTTEXT_BINARY,
+        text_format.WORD2VEC_TEXT,
+        text_format.GLOVE_TEXT,
+        binary_format.WORD2VEC_BINARY,
     )
 
 

@@ -41,13 +41,23 @@ def word_hashes(encoded: Sequence[bytes]) -> NDArray[np.uint64]:
     The polynomial of its bytes in an odd number, modulo 2^64, stirred by the finalizer of MurmurHash3 (Appleby 2011).
     """
     sizes = np.fromiter(map(len, encoded), np.int64, len(encoded))
-    hashes = np.empty(len(encoded), np.uint64)
+    return text_hashes(np.frombuffer(b"".join(encoded), np.uint8), sizes)
+
+
+def text_hashes(text: Bytes1d, sizes: Ints1d) -> NDArray[np.uint64]:
+    """``word_hashes`` of words that stand one after the other.
+
+    Args:
+        text: uint8[bytes].
+        sizes: int64[n], bytes of each word.
+    """
+    hashes = np.empty(len(sizes), np.uint64)
     ends = np.cumsum(sizes)
     first = 0
-    while first < len(encoded):
-        before = ends[first] - sizes[first]
+    while first < len(sizes):
+        before = int(ends[first] - sizes[first])
         last = max(int(np.searchsorted(ends, before + _BYTES_AT_ONCE, side="right")), first + 1)
-        hashes[first:last] = _polynomials(b"".join(encoded[first:last]), sizes[first:last])
+        hashes[first:last] = _polynomials(text[before : int(ends[last - 1])], sizes[first:last])
         first = last
     for multiplier in _STIRRING:
         hashes ^= hashes >> np.uint64(33)
@@ -61,13 +71,13 @@ _BASE = np.uint64(0x9E3779B97F4A7C15)
 _STIRRING = (np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53))
 
 
-def _polynomials(text: bytes, sizes: Ints1d) -> NDArray[np.uint64]:
+def _polynomials(text: Bytes1d, sizes: Ints1d) -> NDArray[np.uint64]:
     """uint64[n], sum over the bytes of a word of (byte + 1) * base^place, modulo 2^64."""
     ends = np.cumsum(sizes)
     places = np.arange(len(text)) - np.repeat(ends - sizes, sizes)
     powers = np.multiply.accumulate(np.full(max(int(sizes.max()), 1), _BASE))
     sums = np.zeros(len(text) + 1, np.uint64)
-    np.cumsum((np.frombuffer(text, np.uint8).astype(np.uint64) + np.uint64(1)) * powers[places], out=sums[1:])
+    np.cumsum((text.astype(np.uint64) + np.uint64(1)) * powers[places], out=sums[1:])
     of_words: NDArray[np.uint64] = sums[ends] - sums[ends - sizes]
     return of_words
 
@@ -96,11 +106,16 @@ class KeyIndex:
     def build(cls, words: Sequence[str], word_rows: Rows) -> "KeyIndex":
         """Index distinct words."""
         encoded = encode_words(words)
-        offsets = np.zeros(len(encoded) + 1, np.int64)
-        np.cumsum([len(word) for word in encoded], out=offsets[1:])
-        hashes = word_hashes(encoded)
+        sizes = np.fromiter(map(len, encoded), np.int64, len(encoded))
+        return cls.of_text(np.frombuffer(b"".join(encoded), dtype=np.uint8), sizes, word_rows)
+
+    @classmethod
+    def of_text(cls, text: Bytes1d, sizes: Ints1d, word_rows: Rows) -> "KeyIndex":
+        """Index distinct words that stand one after the other in UTF-8; ``sizes`` are int64[words], bytes of each."""
+        offsets = np.zeros(len(sizes) + 1, np.int64)
+        np.cumsum(sizes, out=offsets[1:])
+        hashes = text_hashes(text, sizes)
         order = np.argsort(hashes, kind="stable").astype(np.int32)
-        text = np.frombuffer(b"".join(encoded), dtype=np.uint8)
         return cls(text, offsets, hashes[order], order, np.ascontiguousarray(word_rows, dtype=np.int32))
 
     def __len__(self) -> int:

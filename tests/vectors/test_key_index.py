@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_embed.vectors import key_index
-from spacy_embed.vectors.key_index import KeyIndex, word_hashes
+from spacy_embed.vectors.key_index import KeyIndex, text_hashes, word_hashes
 from tests.strategies import QUICK, words
 
 
@@ -42,7 +42,7 @@ def test_words_come_back_in_table_order_whatever_their_characters(vocabulary):
 @given(vocabulary=words(), others=words())
 def test_words_with_equal_hashes_are_told_apart(buckets, vocabulary, others):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(key_index, "word_hashes", lambda encoded: word_hashes(encoded) % np.uint64(buckets))
+        patch.setattr(key_index, "text_hashes", lambda text, sizes: text_hashes(text, sizes) % np.uint64(buckets))
         index = numbered(vocabulary)
         expected = {word: i for i, word in enumerate(vocabulary)}
         assert index.find(vocabulary + others).tolist() == [expected.get(w, -1) for w in vocabulary + others]
