@@ -54,7 +54,8 @@ def open_graph(file: Path, dim: int, facts: dict[str, Any] | None = None) -> Gra
         kept_facts = json.loads(said.read_text())
         recall = float(kept_facts["recall"])
         kept = usearch.Index.restore(str(file), view=True)
-        if kept is not None and kept.ndim == dim and all(kept_facts[key] == value for key, value in (facts or {}).items()):
+        is_same = all(kept_facts[key] == value for key, value in (facts or {}).items())
+        if kept is not None and kept.ndim == dim and is_same:
             return Graph(kept, recall, is_new=False)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError):
         file.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from spacy_embed.vectors.word_table import WordTable
 
 _SEARCHED = 100_000
 _COMPARED = 5_000
-_FEWEST_LETTERS = 3
+_FEWEST_LETTERS = 2
 
 
 def close_words(table: WordTable, word: str, n: int = 5, *, prefix: str = "") -> list[str]:
