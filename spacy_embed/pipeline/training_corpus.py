@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from spacy_embed.errors import InputError
 from spacy_embed.pipeline.text_kernel import AUTO, TextKernel
 from spacy_embed.pipeline.workers import WorkerPool
 from spacy_embed.progress import advance, progress_bar
@@ -28,6 +29,9 @@ class TrainingCorpus:
         lines: In folders of text files, take each line as a document.
         pretokenized: Lines are token sequences: nothing is tokenized, folded or left out.
         keep_going: Pass over what is malformed; it is reported.
+
+    Raises:
+        InputError: Token sequences are to be tokenized as well.
     """
 
     paths: Sequence[Path]
@@ -36,6 +40,10 @@ class TrainingCorpus:
     lines: bool = False
     pretokenized: bool = False
     keep_going: bool = False
+
+    def __post_init__(self) -> None:
+        if self.pretokenized and (self.language != AUTO or self.pipelines or self.lines):
+            raise InputError("Pretokenized lines are taken as they are: leave out --lang, --pipeline and --lines.")
 
     def kernel(self) -> TextKernel | PretokenizedKernel:
         """What makes tokens of texts. Raises InputError for an unknown language."""

@@ -114,7 +114,7 @@ def train_table(
     with only_one(scratch, f"Another process is training a table at {out}: wait for it, or choose another place."):
         started = time.perf_counter()
         try:
-            with WorkerPool(job.workers) as pool:
+            with WorkerPool(1 if job.corpus.pretokenized else job.workers) as pool:
                 spool = job.corpus.spool(scratch / "spool", pool, report)
         except BaseException:
             # nothing that the next run could go on with

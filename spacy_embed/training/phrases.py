@@ -1,10 +1,11 @@
 """Phrases: words that stand together more often than chance has it become one token (gensim's ``Phrases``)."""
 
 import logging
+import shutil
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from spacy_embed.training.sequences import Numbering, SequenceBlock, TokenSequen
 Scoring = Literal["npmi", "default"]
 
 THRESHOLDS: dict[str, float] = {"npmi": 0.5, "default": 10.0}
-"""Of npmi, between -1 and 1; of the default scoring (Mikolov et al. 2013, equation 6), from 0."""
+"""Of npmi, between -1 and 1; of the default scoring (Mikolov et al. 2013, equation 6), above 0."""
 DELIMITER = "_"
 
 
@@ -54,6 +55,10 @@ def join_phrases(
     threshold = THRESHOLDS[scoring] if threshold is None else threshold
     if scoring == "npmi" and not -1 <= threshold <= 1:
         raise InputError(f"The threshold of npmi lies between -1 and 1, got {threshold}.")
+    if scoring == "default" and threshold <= 0:
+        raise InputError(f"The threshold of the default scoring lies above 0, got {threshold}.")
+    # of a run that was killed
+    shutil.rmtree(folder, ignore_errors=True)
     found: dict[str, float] = {}
     for number in range(passes):
         of_pass, sequences = _joined(sequences, folder / f"phrases-{number}", min_count, scoring, threshold)
@@ -68,23 +73,31 @@ def _joined(
 
     logging.getLogger("gensim").setLevel(logging.ERROR)
     with progress_bar(total=sequences.n_sequences, label="counting pairs", unit="doc") as bar:
+        # not frozen: gensim takes a frozen model's phrases apart at every delimiter, those of earlier passes too
         model = Phrases(
             _shown(sequences, bar), min_count=min_count, threshold=threshold, scoring=scoring, delimiter=DELIMITER
-        ).freeze()
-    folder.mkdir(parents=True, exist_ok=True)
+        )
+    folder.mkdir(parents=True)
     numbering = Numbering()
-    with progress_bar(total=sequences.n_sequences, label="joining phrases", unit="doc") as bar:
-        joined = (model[sequence] for sequence in _shown(sequences, bar))
-        for number, block in enumerate(numbering.blocks(joined)):
-            np.save(folder / f"{number:06d}.ids.npy", block.ids, allow_pickle=False)
-            np.save(folder / f"{number:06d}.offsets.npy", block.offsets, allow_pickle=False)
-    return dict(model.phrasegrams), numbering.sequences(lambda: _blocks(folder))
+    found: dict[str, float] = {}
+
+    def joined() -> Iterator[list[str]]:
+        with progress_bar(total=sequences.n_sequences, label="joining phrases", unit="doc") as bar:
+            for sequence in _shown(sequences, bar):
+                scored = list(model.analyze_sentence(sequence))
+                found.update((token, float(score)) for token, score in scored if score is not None)
+                yield [token for token, _ in scored]
+
+    for number, block in enumerate(numbering.blocks(joined())):
+        np.save(folder / f"{number:06d}.ids.npy", block.ids, allow_pickle=False)
+        np.save(folder / f"{number:06d}.offsets.npy", block.offsets, allow_pickle=False)
+    return found, numbering.sequences(lambda: _blocks(folder))
 
 
-def _shown(sequences: TokenSequences, bar: "object") -> Iterator[list[str]]:
+def _shown(sequences: TokenSequences, bar: Any) -> Iterator[list[str]]:
     for sequence in sequences:
         yield sequence
-        bar.update(1)  # type: ignore[attr-defined]
+        bar.update(1)
 
 
 def _blocks(folder: Path) -> Iterator[SequenceBlock]:

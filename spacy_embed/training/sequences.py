@@ -65,10 +65,13 @@ class TokenSequences:
     @cached_property
     def digest(self) -> str:
         """BLAKE2b of words and sequences: changes with any token. Reads everything once."""
-        digest = blake2b("\n".join(self.words).encode("utf-8", "surrogatepass"), digest_size=16)
+        digest, lengths = blake2b(digest_size=16), blake2b(digest_size=16)
+        for word in self.words:
+            digest.update(word.encode("utf-8", "surrogatepass") + b"\xff")
         for block in self.blocks():
-            digest.update(np.diff(block.offsets).tobytes())
-            digest.update(block.ids.tobytes())
+            digest.update(block.ids.astype("<i4").tobytes())
+            lengths.update(np.diff(block.offsets).astype("<i8").tobytes())
+        digest.update(lengths.digest())
         return digest.hexdigest()
 
     def __iter__(self) -> Iterator[list[str]]:
