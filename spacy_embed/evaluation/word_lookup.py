@@ -66,9 +66,8 @@ class WordLookup:
         vectors[found] = table.rows[rows[found]]
         composed = np.zeros(len(words), np.bool_)
         missing = np.flatnonzero(~found)
-        compose = getattr(table, "compose", None)
-        if self.compose and len(missing) and compose is not None:
-            vectors[missing] = compose([words[i] for i in missing.tolist()])
+        if self.compose and len(missing) and table.composes:
+            vectors[missing] = table.compose([words[i] for i in missing.tolist()])
             composed[missing] = vectors[missing].any(axis=1)
         return FoundVectors(vectors, rows, composed)
 
