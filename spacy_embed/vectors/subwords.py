@@ -158,7 +158,7 @@ def with_subwords(table: WordTable, bucket_rows: Floats2d, subwords: Subwords) -
     """
     if not len(bucket_rows) or not (subwords.max_n or subwords.scheme == "floret"):
         return table
-    bucket_rows = np.asarray(bucket_rows, dtype=np.float32)
+    bucket_rows = np.asanyarray(bucket_rows, dtype=np.float32)
     metadata = {**table.metadata, NAME: asdict(subwords)}
     metadata.pop("fingerprint", None)
     extras = {**table.extras, NAME: bucket_rows}
