@@ -1,6 +1,7 @@
 """Errors that a user can act on: one line each, with the exit code that the command line gives them."""
 
 import importlib
+import importlib.util
 from types import ModuleType
 
 
@@ -44,7 +45,21 @@ def require(module: str, *, extra: str, purpose: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.split(".")[0] != module.split(".")[0]:
             raise
-        raise MissingExtraError(
-            f"To {purpose}, install the extra '{extra}': pip install 'spacy-embed[{extra}]' "
-            f"(the module '{module.split('.')[0]}' is missing)"
-        ) from error
+        raise _missing(module, extra, purpose) from error
+
+
+def require_installed(module: str, *, extra: str, purpose: str) -> None:
+    """``require`` without the import, for what is needed later and takes long to import.
+
+    Raises:
+        MissingExtraError: The module is not installed.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise _missing(module, extra, purpose)
+
+
+def _missing(module: str, extra: str, purpose: str) -> MissingExtraError:
+    return MissingExtraError(
+        f"To {purpose}, install the extra '{extra}': pip install 'spacy-embed[{extra}]' "
+        f"(the module '{module.split('.')[0]}' is missing)"
+    )

@@ -76,8 +76,8 @@ def _add(
     *,
     replacing: bool,
 ) -> None:
-    require_search("change an index")
     started = time.perf_counter()
+    require_search("change an index")
     from spacy_embed.pipeline.workers import WorkerPool
     from spacy_embed.retrieval.snapshot import Snapshot
 

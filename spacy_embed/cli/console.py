@@ -7,13 +7,13 @@ from typing import Any
 
 from rich.console import Console
 
-from spacy_embed.errors import InputError, require
+from spacy_embed.errors import InputError, require_installed
 
 
 def require_search(purpose: str) -> None:
     """Raise MissingExtraError when the extra ``search`` is not installed."""
     for module in ("pyarrow", "lance"):
-        require(module, extra="search", purpose=purpose)
+        require_installed(module, extra="search", purpose=purpose)
 
 
 def output() -> Console:

@@ -48,8 +48,8 @@ def index_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Make an index of a corpus: each document through its own language's pipeline."""
-    require_search("index a corpus")
     started = time.perf_counter()
+    require_search("index a corpus")
     from spacy_embed.atomic_files import check_free
     from spacy_embed.pipeline.workers import WorkerPool
     from spacy_embed.retrieval.manifest import MARKER

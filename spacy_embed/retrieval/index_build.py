@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from spacy_embed.atomic_files import check_free, fsync
 from spacy_embed.embedding import named_embedding
-from spacy_embed.errors import InputError, require
+from spacy_embed.errors import InputError, require_installed
 from spacy_embed.progress import progress_bar
 from spacy_embed.retrieval import manifest as files
 from spacy_embed.retrieval.encoded import form_of, list_bags
@@ -91,7 +91,7 @@ def build_index(
     Raises:
         InputError: The path is taken, the corpus is empty, or the vectors know none of its words.
     """
-    require("lance", extra="search", purpose="index a corpus")
+    require_installed("lance", extra="search", purpose="index a corpus")
     named_embedding(plan.embedding)
     out = out.resolve()
     check_free(out, overwrite=overwrite, marker=files.MARKER)
