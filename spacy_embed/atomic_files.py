@@ -61,6 +61,33 @@ def new_directory(path: Path, *, overwrite: bool = False, marker: str) -> Iterat
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextmanager
+def new_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Write a file under a temporary name; it takes its place when the block ends without an error.
+
+    Raises:
+        InputError: The path is taken and may not be replaced, or its folder cannot be written.
+    """
+    path = path.resolve()
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: choose a name for a file.")
+    if path.exists() and not overwrite:
+        raise InputError(f"{path} exists already: choose another place, or replace it with --overwrite.")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+    except OSError as error:
+        raise InputError(f"{path.parent} cannot be written ({error.strerror}): choose another place.") from error
+    try:
+        yield temporary
+        fsync(temporary)
+        temporary.replace(path)
+        fsync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def check_free(path: Path, *, overwrite: bool, marker: str) -> None:
     """Refuse a target path that would lose something, before any work is done for it."""
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):

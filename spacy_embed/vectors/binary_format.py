@@ -17,6 +17,7 @@ from spacy_embed.vectors.compression import READ_ERRORS, open_binary, read_head,
 from spacy_embed.vectors.formats import Reading, VectorFormat
 from spacy_embed.vectors.table_builder import TableBuilder
 from spacy_embed.vectors.text_format import text_layout
+from spacy_embed.vectors.vector_files import write_binary
 from spacy_embed.vectors.vector_header import header_of, refuse_impossible_header
 from spacy_embed.vectors.word_table import WordTable
 
@@ -149,4 +150,4 @@ def _sniff(path: Path, head: bytes) -> bool:
     return header_of(head[:_LONGEST_HEADER].partition(b"\n")[0]) is not None and text_layout(head) is None
 
 
-WORD2VEC_BINARY = VectorFormat("word2vec-bin", "word2vec binary", (".bin",), _sniff, read_binary)
+WORD2VEC_BINARY = VectorFormat("word2vec-bin", "word2vec binary", (".bin",), _sniff, read_binary, write_binary)

@@ -62,7 +62,7 @@ def write_table(
     }
     with new_directory(path, overwrite=overwrite, marker=MARKER) as folder:
         np.save(folder / "rows.npy", table.rows, allow_pickle=False)
-        save_keys(_as_index(table), folder)
+        save_keys(key_index_of(table), folder)
         for name, array in table.extras.items():
             np.save(folder / f"extra.{name}.npy", array, allow_pickle=False)
         for name, text in (documents or {}).items():
@@ -98,7 +98,8 @@ def open_table(path: Path, expected_fingerprint: str | None = None) -> WordTable
     return table
 
 
-def _as_index(table: WordTable) -> KeyIndex:
+def key_index_of(table: WordTable) -> KeyIndex:
+    """The table's words as a KeyIndex, whatever keeps them."""
     keys = table.keys
     return keys if isinstance(keys, KeyIndex) else KeyIndex.build(list(keys), keys.word_rows)
 

@@ -15,6 +15,7 @@ from spacy_embed.vectors.formats import Reading, VectorFormat
 from spacy_embed.vectors.line_blocks import BYTE_ORDER_MARK, LineBlock, line_blocks
 from spacy_embed.vectors.table_builder import TableBuilder
 from spacy_embed.vectors.text_row import TextRow, is_number, parse_plain_row, parse_row
+from spacy_embed.vectors.vector_files import write_glove, write_word2vec_text
 from spacy_embed.vectors.vector_header import header_of, refuse_impossible_header
 from spacy_embed.vectors.word_table import WordTable
 
@@ -226,5 +227,7 @@ def _sniff(has_header: bool) -> Callable[[Path, bytes], bool]:
     return sniff
 
 
-WORD2VEC_TEXT = VectorFormat("word2vec-txt", "word2vec text", (".txt", ".vec"), _sniff(True), read_text)
-GLOVE_TEXT = VectorFormat("glove", "GloVe text", (".glove",), _sniff(False), read_text)
+WORD2VEC_TEXT = VectorFormat(
+    "word2vec-txt", "word2vec text", (".txt", ".vec"), _sniff(True), read_text, write_word2vec_text
+)
+GLOVE_TEXT = VectorFormat("glove", "GloVe text", (".glove", ".glove.txt"), _sniff(False), read_text, write_glove)
