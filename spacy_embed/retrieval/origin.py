@@ -14,6 +14,7 @@ from spacy_embed.retrieval.encoded import SEPARATOR, form_of
 from spacy_embed.retrieval.vector_sources import Tables, origins_of
 from spacy_embed.types import Floats1d, Ints1d
 from spacy_embed.vectors import load_vectors
+from spacy_embed.vectors.subwords import NAME as SUBWORDS
 from spacy_embed.vectors.table import VectorTable
 from spacy_embed.vectors.word_table import WordTable
 
@@ -37,7 +38,9 @@ def save_origin(folder: Path, tables: Tables) -> None:
     if len(distinct) == 1:
         table = distinct[0]
         source = getattr(table, "metadata", {}).get("source", {})
-        origin = Origin({"source": source}, dict(getattr(table, "extras", {})))
+        # rows of subwords stay with the table, which composes by itself
+        extras = {name: array for name, array in getattr(table, "extras", {}).items() if name != SUBWORDS}
+        origin = Origin({"source": source}, extras)
     for name, array in origin.extras.items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
     header = {**origin.metadata, "extras": sorted(origin.extras)}
@@ -55,13 +58,14 @@ def open_origin(folder: Path) -> Origin:
 
 
 class FoundVector(NamedTuple):
-    """A word's vector in one of the tables."""
+    """A word's vector, in one of the tables or composed by it."""
 
     vector: Floats1d
     table: VectorTable
     number: int
     """Of the table, in the manifest's list."""
     row: int
+    """-1 for a composed one."""
 
 
 class SourceTables:
@@ -80,7 +84,7 @@ class SourceTables:
         self._opened: dict[int, VectorTable | None] = {}
 
     def find(self, keys: Sequence[str]) -> list[FoundVector | None]:
-        """The vector of each ``lang:form``, None where no table that is there unchanged has it."""
+        """The vector of each ``lang:form``, None where no table that is there unchanged has or composes it."""
         found: list[FoundVector | None] = [None] * len(keys)
         for number, source in enumerate(self.sources):
             mine = [i for i, key in enumerate(keys) if self._serves(source, key.partition(SEPARATOR)[0])]
@@ -90,7 +94,20 @@ class SourceTables:
                 for i, row in zip(mine, rows.tolist(), strict=True):
                     if row >= 0:
                         found[i] = FoundVector(table.rows[row], table, number, row)
+        self._compose(keys, found)
         return found
+
+    def _compose(self, keys: Sequence[str], found: list[FoundVector | None]) -> None:
+        """Vectors of words that no table has, by the first table that composes them."""
+        for number, source in enumerate(self.sources):
+            lacking = [i for i, vector in enumerate(found) if vector is None]
+            mine = [i for i in lacking if self._serves(source, keys[i].partition(SEPARATOR)[0])]
+            table = self.table(number) if mine else None
+            if table is not None and table.composes:
+                vectors = table.compose([form_of(keys[i]) for i in mine])
+                for i, vector in zip(mine, vectors, strict=True):
+                    if vector.any():
+                        found[i] = FoundVector(vector, table, number, -1)
 
     def serves(self, lang: str) -> bool:
         """Whether a table has words of a language."""

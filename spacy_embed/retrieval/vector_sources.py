@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spacy_embed.errors import InputError
-from spacy_embed.retrieval.encoded import key_of
+from spacy_embed.retrieval.encoded import form_of, key_of
 from spacy_embed.retrieval.generation_writer import NewWords
 from spacy_embed.types import Ints1d, Rows
 from spacy_embed.vectors.distilled import BUILT_IN, built_in_encoder, distill
@@ -38,6 +38,8 @@ def check_tables(tables: Tables) -> None:
 def vocabulary_of(forms: Mapping[str, Sequence[str]], tables: Tables) -> Iterator[NewWords]:
     """Take the rows that a corpus uses out of its tables, some thousands at a time; words that share a row share it.
 
+    Words that a table lacks but composes (FastText) get a row of their own each.
+
     Args:
         forms: The vocabulary of each language.
         tables: The table of each language.
@@ -65,13 +67,33 @@ def vocabulary_of(forms: Mapping[str, Sequence[str]], tables: Tables) -> Iterato
                 origins_of(table, number, block),
             )
         start += len(used)
+        lacking = [keys[i] for i in np.flatnonzero(rows < 0)] if table.composes else []
+        for words in _composed_words(lacking, table, start):
+            yield words
+            start += len(words.vectors)
+
+
+def _composed_words(keys: Sequence[str], table: VectorTable, start: int) -> Iterator[NewWords]:
+    """The ``lang:form`` among some that a table composes, with rows from ``start`` on."""
+    for first in range(0, len(keys), _ROWS_AT_ONCE):
+        block = keys[first : first + _ROWS_AT_ONCE]
+        vectors = table.compose([form_of(key) for key in block])
+        composed = np.flatnonzero(np.any(vectors != 0, axis=1))
+        rows = np.arange(start, start + len(composed), dtype=np.int32)
+        words = [block[i] for i in composed.tolist()]
+        yield NewWords(words, rows, vectors[composed], np.full(len(composed), -1, np.int64))
+        start += len(composed)
 
 
 def origins_of(table: VectorTable, number: int, rows: Rows) -> Ints1d:
-    """int64[n], the table and row that each row comes from; -1 where no two words of the table share a row."""
+    """int64[n], the table and row that each row comes from; -1 where no two words of the table share a row.
+
+    A composed word's, -1, comes from no row: -1.
+    """
     if len(table) == len(table.rows):
         return np.full(len(rows), -1, np.int64)
-    return (np.int64(number) << np.int64(40)) + rows.astype(np.int64)
+    origins: Ints1d = (np.int64(number) << np.int64(40)) + rows.astype(np.int64)
+    return np.where(rows >= 0, origins, np.int64(-1))
 
 
 def trained_tables(

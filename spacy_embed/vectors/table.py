@@ -21,6 +21,10 @@ class VectorTable(Protocol):
     def fingerprint(self) -> str:
         """Changes with any word, row or float."""
 
+    @property
+    def composes(self) -> bool:
+        """Whether it has vectors for words that it does not hold."""
+
     def __len__(self) -> int: ...
 
     def find(self, words: Sequence[str]) -> Rows:
@@ -28,3 +32,6 @@ class VectorTable(Protocol):
 
     def vector(self, word: str) -> Floats1d:
         """float32[dim]; raises UnknownWordError."""
+
+    def compose(self, words: Sequence[str]) -> Floats2d:
+        """float32[n, dim], vectors of words from their n-grams; zeros where there are none."""
