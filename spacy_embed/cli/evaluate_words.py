@@ -127,9 +127,9 @@ def _single_sets(
     found = [WordSet("similarity", (code,), name_of_set(file), file) for file in similarity]
     found += [WordSet("analogies", (code,), name_of_set(file), file) for file in analogies]
     for file in dictionaries:
-        of_name = languages_of_dictionary(file)
-        of_tables = (languages[0], languages[1]) if len(languages) == 2 else ("", "")
-        langs = of_name if all(of_name) else of_tables
+        langs = languages_of_dictionary(file)
+        if len(languages) == 2 and not set(langs) <= set(languages):
+            langs = (languages[0], languages[1])
         if not all(langs):
             raise InputError(f"{file} does not say which languages it is of: name it LANG-LANG.txt.")
         found.append(WordSet("dictionary", langs, name_of_set(file), file))

@@ -7,8 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from spacy_embed.errors import InputError
+from spacy_embed.evaluation.word_lookup import WordLookup
 from spacy_embed.evaluation.word_pairs import split_fields
 from spacy_embed.retrieval.text_lines import Fault, Report, read_lines, refuse
+from spacy_embed.vectors.alignment import RowPairs
+from spacy_embed.vectors.word_table import WordTable
 
 Dictionary = dict[str, list[str]]
 """Source word to its translations, both in the order of the file."""
@@ -39,6 +42,23 @@ def read_dictionary(path: Path, report: Report = refuse) -> Dictionary:
 def word_pairs_of(dictionary: Dictionary) -> list[tuple[str, str]]:
     """Each word with each of its translations."""
     return [(source, target) for source, targets in dictionary.items() for target in targets]
+
+
+def reversed_dictionary(dictionary: Dictionary) -> Dictionary:
+    """Each translation with the words that it translates."""
+    found: Dictionary = {}
+    for source, target in word_pairs_of(dictionary):
+        found.setdefault(target, []).append(source)
+    return found
+
+
+def rows_of_dictionary(
+    dictionary: Dictionary, source: WordTable, target: WordTable, source_lookup: WordLookup, target_lookup: WordLookup
+) -> RowPairs:
+    """Each word with each of its translations as rows of two tables, -1 where one is unknown."""
+    pairs = word_pairs_of(dictionary)
+    sources, targets = [word for word, _ in pairs], [word for _, word in pairs]
+    return RowPairs(source_lookup.rows(source, sources), target_lookup.rows(target, targets))
 
 
 class SplitDictionary(NamedTuple):

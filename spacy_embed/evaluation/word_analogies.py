@@ -96,7 +96,7 @@ def analogy_accuracy(
     asked = np.array([[place[word] for word in question] for question in questions], np.int64).reshape(-1, 4)
     neighborhood = Neighborhood(table, restrict=vocabulary)
     keys = _words_of_rows(neighborhood, (lookup or WordLookup()).rows(table, words))[asked]
-    covered = (keys >= 0).all(axis=1)
+    covered: NDArray[np.bool_] = np.all(keys >= 0, axis=1)
     word = table.words.word
     named = {key: word(key) for key in np.unique(keys[covered]).tolist()}
     known = [tuple(named[key] for key in of_question) for of_question in keys[covered].tolist()]
