@@ -45,7 +45,7 @@ def new_directory(path: Path, *, overwrite: bool = False, marker: str) -> Iterat
     """
     path = path.resolve()
     check_free(path, overwrite=overwrite, marker=marker)
-    _clear_leftovers(path)
+    clear_leftovers(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         temporary.mkdir(parents=True)
@@ -98,7 +98,7 @@ def check_free(path: Path, *, overwrite: bool, marker: str) -> None:
         raise InputError(f"{path} exists already: choose another place, or replace it with --overwrite.")
 
 
-def _clear_leftovers(path: Path) -> None:
+def clear_leftovers(path: Path) -> None:
     """Remove what killed runs left under temporary names: of processes that are gone, untouched for an hour."""
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.*.tmp"):
         owner = leftover.name.split(".")[-3]

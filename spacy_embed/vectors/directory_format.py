@@ -37,7 +37,12 @@ def is_table(path: Path) -> bool:
 
 
 def write_table(
-    table: WordTable, path: Path, *, overwrite: bool = False, documents: Mapping[str, str] | None = None
+    table: WordTable,
+    path: Path,
+    *,
+    overwrite: bool = False,
+    documents: Mapping[str, str] | None = None,
+    rows_file: Path | None = None,
 ) -> None:
     """Write a table; the folder appears whole or not at all.
 
@@ -46,6 +51,7 @@ def write_table(
         path: The folder to make.
         overwrite: Replace a table that is there.
         documents: Texts for people that lie beside the arrays, by file name.
+        rows_file: An .npy file of the table's rows on the same disk, which is moved instead of written again.
 
     Raises:
         InputError: The path is taken, or cannot be written.
@@ -61,7 +67,10 @@ def write_table(
         "extras": sorted(table.extras),
     }
     with new_directory(path, overwrite=overwrite, marker=MARKER) as folder:
-        np.save(folder / "rows.npy", table.rows, allow_pickle=False)
+        if rows_file is not None:
+            rows_file.replace(folder / "rows.npy")
+        else:
+            np.save(folder / "rows.npy", table.rows, allow_pickle=False)
         save_keys(key_index_of(table), folder)
         for name, array in table.extras.items():
             np.save(folder / f"extra.{name}.npy", array, allow_pickle=False)

@@ -36,7 +36,8 @@ def _shortest_digits(number: np.float32, powers: Doubles1d) -> tuple[int, int]: 
         digits = int(np.rint(_times_power(value, power, powers)))
         back = _times_power(float(digits), -power, powers)
         # beyond 10^22 powers are rounded: what may fall on either side is not taken
-        if np.float32(back * (1 - _MARGIN)) == number and np.float32(back * (1 + _MARGIN)) == number:
+        margin = 0.0 if abs(power) <= 22 else _MARGIN
+        if np.float32(back * (1 - margin)) == number and np.float32(back * (1 + margin)) == number:
             if digits == int(powers[n]):
                 tens += 1
             break

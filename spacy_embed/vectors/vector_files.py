@@ -4,6 +4,7 @@ import gzip
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import IO, Any, cast
@@ -77,7 +78,7 @@ def _write(
             rows = _rows_of(table, words.rows[start : start + n_at_once])
             file.write(lines(words.text, words.offsets[start : start + len(rows) + 1], rows))
             bar.update(len(rows))
-    return words.notes
+    return replace(words.notes, without_subwords=table.composes)
 
 
 @contextmanager
@@ -135,8 +136,8 @@ def _text_rows_in_python(text: Bytes1d, offsets: Ints1d, rows: Floats2d) -> byte
 
 def _number(number: np.float32) -> str:
     text = str(number)
-    if "e" not in text:
+    if "e" not in text and abs(number) < 1e7:
         return text.removesuffix(".0")
-    # NumPy gives small whole numbers an exponent, too
+    # NumPy gives whole numbers an exponent or more digits than tell them apart
     text = np.format_float_scientific(number, trim="-", exp_digits=2)
     return f"{Decimal(text):f}" if -4 <= int(text.partition("e")[2]) < 16 else text
