@@ -79,8 +79,9 @@ def fasttext_command(
     seed: Seed = 1,
 ) -> None:
     """Train FastText (gensim), which composes the vectors of words that it has not seen from their subwords."""
-    from spacy_embed.training.fasttext import train_fasttext
+    from spacy_embed.training.fasttext import check_lengths, train_fasttext
 
+    check_lengths(min_n, max_n)
     run_training(
         options,
         train_fasttext,

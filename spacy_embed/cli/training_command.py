@@ -22,24 +22,13 @@ Window = Annotated[int, typer.Option(help="Words to each side that count as near
 Seed = Annotated[int, typer.Option(help="With one worker, the same seed gives the same bytes.", min=0)]
 
 
-def _read_config(context: typer.Context, path: Path | None) -> None:
-    """Make a config's values the defaults of the options."""
-    if path is not None:
-        from spacy_embed.cli.training_config import option_values
-
-        context.default_map = {**(context.default_map or {}), **option_values(path, context.command)}
-
-
 @dataclass(frozen=True)
 class TrainingOptions:
     """The options that every trainer takes; each field is one."""
 
     corpus: Annotated[list[Path], typer.Argument(help="Corpora, as 'index' reads them, or - for standard input.")]
     out: Annotated[Path, typer.Argument(help="The table to make, a folder.")]
-    config: Annotated[
-        Path | None,
-        typer.Option(help="Defaults of the options, from an INI file.", callback=_read_config, is_eager=True),
-    ] = None
+    config: Annotated[Path | None, typer.Option(help="Defaults of the options, from an INI file.")] = None
     also: Annotated[list[Path] | None, typer.Option(help="A further corpus; several times for more.")] = None
     lang: Annotated[str, typer.Option(help="Language; auto: each document's own.")] = "auto"
     pipeline: Annotated[list[str] | None, typer.Option(help="LANG=PATH of a pipeline with 'lookup_forms'.")] = None
@@ -59,14 +48,19 @@ class TrainingOptions:
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
 
 
+_NOT_IN_CONFIGS = {"corpus", "out", "config", "as_json", "options", "return"}
+
+
 def training_command(command: Callable[..., None]) -> Callable[..., None]:
     """Put ``TrainingOptions`` in the place of a command's first parameter: each field becomes an argument or option.
 
     The command's own options stand before those that all trainers share.
     """
-    parameters = list(inspect.signature(command).parameters.values())[1:]
     hints = get_type_hints(command, include_extras=True)
-    own = [parameter.replace(annotation=hints[parameter.name]) for parameter in parameters]
+    own = [
+        parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in list(inspect.signature(command).parameters.items())[1:]
+    ]
     shared = [
         inspect.Parameter(
             field.name,
@@ -76,18 +70,33 @@ def training_command(command: Callable[..., None]) -> Callable[..., None]:
         )
         for field in fields(TrainingOptions)
     ]
-    names = {parameter.name for parameter in shared}
+    names = [parameter.name for parameter in shared]
+    of_config = _config_option({**get_type_hints(TrainingOptions), **get_type_hints(command)})
+    shared[names.index("config")] = shared[names.index("config")].replace(annotation=of_config)
 
     @wraps(command)
     def run(**values: Any) -> None:
         options = TrainingOptions(**{name: values.pop(name) for name in names})
         command(options, **values)
 
-    keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
     del run.__wrapped__
-    run.__signature__ = inspect.Signature(shared[:2] + keyword_only + shared[2:])  # type: ignore[attr-defined]
+    run.__signature__ = inspect.Signature([*shared[:2], *own, *shared[2:]])  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in [*shared, *own]}
     return run
+
+
+def _config_option(types: dict[str, Any]) -> Any:
+    types = {name: annotation for name, annotation in types.items() if name not in _NOT_IN_CONFIGS}
+
+    def read_config(context: typer.Context, path: Path | None) -> Path | None:
+        if path is not None:
+            from spacy_embed.cli.training_config import option_values
+
+            context.default_map = option_values(path, context.info_name or "", types)
+        return path
+
+    help_text = "Defaults of the options, from an INI file."
+    return Annotated[Path | None, typer.Option(help=help_text, callback=read_config, is_eager=True)]
 
 
 def run_training(
@@ -136,7 +145,8 @@ def run_training(
         dim=n_dimensions,
         min_count=min_count,
         phrases=options.phrases,
-        phrase_settings={"scoring": options.phrase_scoring, "threshold": options.phrase_threshold},
+        phrase_scoring=options.phrase_scoring,  # type: ignore[arg-type]
+        phrase_threshold=options.phrase_threshold,
         checkpoint_every=options.checkpoint_every,
         wordsim=options.wordsim or [],
         workers=options.workers,

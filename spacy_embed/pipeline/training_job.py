@@ -27,10 +27,13 @@ from spacy_embed.retrieval.token_spool import CHUNK, TokenSpool
 from spacy_embed.training import model_card
 from spacy_embed.training.checkpoints import Checkpoints
 from spacy_embed.training.dimensions import fourth_root
-from spacy_embed.training.phrases import join_phrases
+from spacy_embed.training.phrases import Scoring, checked_threshold, join_phrases
 from spacy_embed.training.sequences import TokenSequences
 from spacy_embed.vectors.directory_format import MARKER, open_table, write_table
 from spacy_embed.vectors.word_table import WordTable
+
+CHECKPOINTS = "checkpoints"
+"""In a run's scratch folder."""
 
 _SHOWN_WORDS = 12
 _SHOWN_PHRASES = 8
@@ -55,7 +58,8 @@ class TrainingJob:
         dim: Dimensions; None for the fourth root of the vocabulary.
         min_count: Below which the trainer leaves words out.
         phrases: Passes that join phrases.
-        phrase_settings: Further arguments of ``join_phrases``.
+        phrase_scoring: Of ``join_phrases``.
+        phrase_threshold: Of ``join_phrases``.
         checkpoint_every: Epochs between checkpoints; 0 for none.
         wordsim: Files of word pairs and scores that the table is measured on.
         workers: Processes that read.
@@ -68,7 +72,8 @@ class TrainingJob:
     dim: int | None = None
     min_count: int = 1
     phrases: int = 0
-    phrase_settings: Mapping[str, Any] | None = None
+    phrase_scoring: Scoring = "npmi"
+    phrase_threshold: float | None = None
     checkpoint_every: int = 1
     wordsim: Sequence[Path] = ()
     workers: int = 1
@@ -104,6 +109,8 @@ def train_table(
     """
     out = out.resolve()
     check_free(out, overwrite=overwrite, marker=MARKER)
+    # what would fail at the end fails at the beginning
+    checked_threshold(job.phrase_scoring, job.phrase_threshold)
     for file in job.wordsim:
         read_word_pairs(file)
     scratch = scratch_folder(out)
@@ -122,7 +129,13 @@ def train_table(
                 shutil.rmtree(scratch)
             raise
         read_seconds = time.perf_counter() - started
-        table = _trained(job, spool, scratch, tell)
+        try:
+            table = _trained(job, spool, scratch, tell)
+        except InputError:
+            # a text that nothing can be learned from, unless something was
+            if not any((scratch / CHECKPOINTS).glob("*")):
+                shutil.rmtree(scratch)
+            raise
         table.metadata["card"]["run"]["seconds_of_reading"] = round(read_seconds, 1)
         text = model_card.model_card(table.metadata["card"], table.metadata["source"])
         write_table(table, out, overwrite=overwrite, documents={model_card.FILE: text})
@@ -136,8 +149,13 @@ def _trained(job: TrainingJob, spool: TokenSpool, scratch: Path, tell: Callable[
         tell(f"one table for {', '.join(sorted(spool.languages))}: same spellings share a vector")
     phrases: dict[str, float] = {}
     if job.phrases:
-        settings = dict(job.phrase_settings or {})
-        sequences, phrases = join_phrases(sequences, scratch / "phrases", passes=job.phrases, **settings)
+        sequences, phrases = join_phrases(
+            sequences,
+            scratch / "phrases",
+            passes=job.phrases,
+            scoring=job.phrase_scoring,
+            threshold=job.phrase_threshold,
+        )
         best = sorted(phrases, key=lambda phrase: -phrases[phrase])[:_SHOWN_PHRASES]
         tell(f"{len(phrases)} phrases found" + (f", such as {', '.join(best)}" if best else ""))
     kept = int((sequences.counts >= job.min_count).sum())
@@ -150,7 +168,7 @@ def _trained(job: TrainingJob, spool: TokenSpool, scratch: Path, tell: Callable[
     run = {"method": job.method, "dim": dim, "text": sequences.digest, "settings": job.settings}
     versions = {"spacy-embed": __version__, **{name: version(name) for name in _LIBRARIES}}
     checkpoints = Checkpoints(
-        scratch / "checkpoints", {**run, "versions": versions}, every=job.checkpoint_every, tell=tell
+        scratch / CHECKPOINTS, {**run, "versions": versions}, every=job.checkpoint_every, tell=tell
     )
     started = time.perf_counter()
     table = job.trainer(sequences, dim=dim, checkpoints=checkpoints)

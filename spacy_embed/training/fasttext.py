@@ -58,8 +58,7 @@ def train_fasttext(
     """
     from gensim.models import FastText
 
-    if max_n and min_n > max_n:
-        raise InputError(f"Subwords of {min_n} to {max_n} characters make no sense: give the smaller number as min_n.")
+    check_lengths(min_n, max_n)
     numbered = TokenSequences.of(sequences)
     model = FastText(
         vector_size=dim,
@@ -107,3 +106,9 @@ def train_fasttext(
     wv = model.wv
     metadata = {"source": settings}
     return subword_table(list(wv.index_to_key), wv.vectors, wv.vectors_ngrams, min_n, max_n, metadata=metadata)
+
+
+def check_lengths(min_n: int, max_n: int) -> None:
+    """Raise InputError when there are no subwords of such lengths."""
+    if max_n and min_n > max_n:
+        raise InputError(f"Subwords of {min_n} to {max_n} characters make no sense: give the smaller number as min_n.")

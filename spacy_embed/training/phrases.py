@@ -20,6 +20,19 @@ THRESHOLDS: dict[str, float] = {"npmi": 0.5, "default": 10.0}
 DELIMITER = "_"
 
 
+def checked_threshold(scoring: str, threshold: float | None) -> float:
+    """The threshold, or that of the scoring where none is given. Raises InputError when one is out of range."""
+    if scoring not in THRESHOLDS:
+        raise InputError(f"Phrases are scored by {' or '.join(THRESHOLDS)}, got {scoring!r}.")
+    if threshold is None:
+        return THRESHOLDS[scoring]
+    if scoring == "npmi" and not -1 <= threshold <= 1:
+        raise InputError(f"The threshold of npmi lies between -1 and 1, got {threshold}.")
+    if scoring == "default" and threshold <= 0:
+        raise InputError(f"The threshold of the default scoring lies above 0, got {threshold}.")
+    return threshold
+
+
 class JoinedPhrases(NamedTuple):
     """Sequences in which phrases are one token."""
 
@@ -50,13 +63,7 @@ def join_phrases(
     Raises:
         InputError: A setting is out of range.
     """
-    if scoring not in THRESHOLDS:
-        raise InputError(f"Phrases are scored by {' or '.join(THRESHOLDS)}, got {scoring!r}.")
-    threshold = THRESHOLDS[scoring] if threshold is None else threshold
-    if scoring == "npmi" and not -1 <= threshold <= 1:
-        raise InputError(f"The threshold of npmi lies between -1 and 1, got {threshold}.")
-    if scoring == "default" and threshold <= 0:
-        raise InputError(f"The threshold of the default scoring lies above 0, got {threshold}.")
+    threshold = checked_threshold(scoring, threshold)
     # of a run that was killed
     shutil.rmtree(folder, ignore_errors=True)
     found: dict[str, float] = {}
