@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 from rich.table import Table
 from rich.text import Text
@@ -23,9 +22,10 @@ def info_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Say what an index or a vector table holds."""
+    from spacy_embed.cli.table_info import table_facts
     from spacy_embed.retrieval.manifest import MARKER
 
-    facts = _index_facts(path, verify) if (path / MARKER).is_file() else _table_facts(path, verify)
+    facts = _index_facts(path, verify) if (path / MARKER).is_file() else table_facts(path, verify)
     if verify:
         facts["verified"] = True
     if as_json:
@@ -33,8 +33,18 @@ def info_command(
         return
     table = Table(show_header=False, title=Text(str(path)), title_justify="left")
     for key, value in facts.items():
-        table.add_row(key, Text(str(value)))
+        if value not in (None, [], {}):
+            table.add_row(key, Text(_shown(value)))
     output().print(table)
+
+
+def _shown(value: Any) -> str:
+    """A fact as people read it: what is listed, one after the other or a line each."""
+    if isinstance(value, dict):
+        return "\n".join(f"{name}: {_shown(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return ("\n" if any(" " in str(part) for part in value) else ", ").join(map(str, value))
+    return str(value)
 
 
 def _index_facts(path: Path, verify: bool) -> dict[str, Any]:
@@ -58,31 +68,3 @@ def _index_facts(path: Path, verify: bool) -> dict[str, Any]:
         "rows": len(index.table.rows),
         "bytes": sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
     }
-
-
-def _table_facts(path: Path, verify: bool) -> dict[str, Any]:
-    from spacy_embed.vectors import load_vectors
-
-    table = load_vectors(path)
-    if verify:
-        _verify(table, path)
-    norms = np.linalg.norm(np.asarray(table.rows), axis=1) if len(table.rows) else np.zeros(1)
-    return {
-        "kind": "vector table",
-        "words": len(table),
-        "rows": len(table.rows),
-        "dim": table.dim,
-        "norms": {"smallest": round(float(norms.min()), 4), "largest": round(float(norms.max()), 4)},
-        "first_words": [table.words.word(i) for i in range(min(8, len(table)))],
-        "source": table.metadata.get("source"),
-        "fingerprint": table.fingerprint,
-    }
-
-
-def _verify(table: Any, path: Path) -> None:
-    found = table.computed_fingerprint()
-    if found != table.fingerprint:
-        raise InputError(
-            f"The vectors in {path} changed since they were written: fingerprint {found}, expected "
-            f"{table.fingerprint}. Make them again."
-        )

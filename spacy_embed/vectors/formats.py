@@ -143,9 +143,14 @@ def format_to_write(path: Path, name: str | None = None) -> VectorFormat:
     """
     writable = [candidate for candidate in all_formats() if candidate.write is not None]
     plain = path.name.removesuffix(".gz")
-    for candidate in writable:
-        if name == candidate.name or (name is None and plain.endswith(candidate.endings)):
-            return candidate
+    if name is None:
+        # ".glove.txt" before ".txt"
+        matches = [(len(end), f) for f in writable for end in f.endings if plain.endswith(end)]
+        found = max(matches, key=lambda match: match[0], default=(0, None))[1]
+    else:
+        found = next((candidate for candidate in writable if candidate.name == name), None)
+    if found is not None:
+        return found
     if name is None and "." not in plain:
         return writable[0]
     names = ", ".join(f"{candidate.name} ({' '.join(candidate.endings)})" for candidate in writable)
