@@ -26,6 +26,14 @@ def note(message: str) -> None:
     print(message, file=sys.stderr)
 
 
+def note_reading(path: Path, table: Any) -> None:
+    """Say what was odd in a vector file."""
+    from spacy_embed.vectors.reading_notes import ReadingNotes
+
+    for sentence in ReadingNotes.of(table.metadata.get("source")).sentences() if table.path is None else []:
+        note(f"note: {path}: {sentence}")
+
+
 def print_json(value: Any) -> None:
     """One JSON object on one line."""
     print(json.dumps(value, ensure_ascii=False))

