@@ -1,0 +1,1 @@
+"""Maps of words or documents: vectors in two dimensions, classes in colour, as a picture or a page."""
