@@ -112,7 +112,7 @@ def remove_components(embeddings: Floats2d, components: Floats2d) -> Floats2d:
 
 @dataclass(frozen=True, eq=False)
 class BagEmbedding:
-    """One way from bags of counts to document embeddings: weigh, reduce, remove common components.
+    """One way from bags of counts to document embeddings: weigh, reduce, map, remove common components.
 
     Attributes:
         weighting: Turns counts into weights.
@@ -120,6 +120,8 @@ class BagEmbedding:
         n_components: How many principal components of the corpus to remove (0: none).
         normalize: Use rows of length 1.
         components: float32[k, dim] once fitted.
+        projection: float32[dim, dim], a linear map of the embeddings, the same as that of every row of the table
+            (see ``training.judged_encoder``); None for none.
     """
 
     weighting: Weighting = field(default_factory=Uniform)
@@ -127,6 +129,7 @@ class BagEmbedding:
     n_components: int = 0
     normalize: bool = False
     components: Floats2d | None = field(default=None, repr=False)
+    projection: Floats2d | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.reduction not in get_args(Reduction):
@@ -182,8 +185,24 @@ class BagEmbedding:
         return unit_bags(weighted, table) if self.normalize else weighted
 
     def reduce(self, bags: Bags, table: Floats2d) -> Floats2d:
-        """float32[n, dim], weighed and reduced, components still in."""
-        return sum_embeddings(self.weigh(bags, table), table)
+        """float32[n, dim], weighed, reduced and mapped, components still in."""
+        return self.map(sum_embeddings(self.weigh(bags, table), table))
+
+    def map(self, embeddings: Floats2d) -> Floats2d:
+        """The linear map of embeddings, or of rows of the table, float32[n, dim].
+
+        Raises:
+            InputError: They have another dimension than the map.
+        """
+        if self.projection is None:
+            return embeddings
+        if self.projection.shape[1] != embeddings.shape[1]:
+            raise InputError(
+                f"A map of {self.projection.shape[1]} dimensions does not fit a table of {embeddings.shape[1]}."
+            )
+        # in double precision, so that a row comes out the same whatever batch it is in
+        mapped = embeddings.astype(np.float64) @ self.projection.T.astype(np.float64)
+        return np.asarray(mapped, dtype=np.float32)
 
     def transform(self, bags: Bags, table: Floats2d) -> Floats2d:
         """Embeddings of bags of counts.
@@ -217,6 +236,7 @@ class BagEmbedding:
             "n_components": self.n_components,
             "normalize": self.normalize,
             "components": self.components,
+            "projection": self.projection,
         }
 
 

@@ -38,7 +38,7 @@ def cosine_contributions(bag: Bags, embedding: BagEmbedding, table: Floats2d, qu
     """
     bag.check_rows(table.shape[0])
     weighted = embedding.weigh(bag, table)
-    rows = np.asarray(table[weighted.rows], dtype=np.float32)
+    rows = embedding.map(np.asarray(table[weighted.rows], dtype=np.float32))
     if embedding.components is not None:
         rows = remove_components(rows, embedding.components)
     parts = weighted.weights[:, None].astype(np.float64) * rows

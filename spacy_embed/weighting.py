@@ -105,6 +105,8 @@ class TfIdf:
         sublinear: Use 1 + ln(tf) for tf (Manning et al. 2008, 6.4.1); counts below 1 are left alone.
         idf: float32[rows] once fitted.
         n_documents: The size of the corpus that it was fitted on.
+        factors: float32[rows], by how much judgements raised or lowered each row's idf (see
+            ``training.judged_encoder``); kept by later fits. None: 1 each.
     """
 
     name: ClassVar[str] = "tfidf"
@@ -112,6 +114,7 @@ class TfIdf:
     sublinear: bool = False
     idf: Floats1d | None = field(default=None, repr=False)
     n_documents: int = 0
+    factors: Floats1d | None = field(default=None, repr=False)
 
     def fit(self, bags: Bags, n_rows: int) -> "TfIdf":
         """Learn the idf of each row from bags of counts."""
@@ -122,11 +125,12 @@ class TfIdf:
         return self.fit_frequencies(counts.document_frequencies, counts.n_documents)
 
     def widened(self, n_rows: int) -> "TfIdf":
-        """For a table that has grown: new rows have a document frequency of 0."""
+        """For a table that has grown: new rows have a document frequency of 0, and factors of 1."""
         if self.idf is None:
             return self
         new = inverse_document_frequency(np.zeros(1, np.int64), self.n_documents, self.smoothing)[0]
-        return replace(self, idf=padded(self.idf, n_rows, float(new)))
+        factors = None if self.factors is None else padded(self.factors, n_rows, 1.0)
+        return replace(self, idf=padded(self.idf, n_rows, float(new)), factors=factors)
 
     def fit_frequencies(self, document_frequencies: Ints1d, n_documents: int) -> "TfIdf":
         """Learn the idf from document frequencies, int64[rows], that were counted elsewhere."""
@@ -134,8 +138,10 @@ class TfIdf:
         return replace(self, idf=idf.astype(np.float32), n_documents=n_documents)
 
     def transform(self, bags: Bags) -> Bags:
-        """tf x idf. Raises InputError before a fit or for rows beyond the fitted table."""
+        """tf x idf, times factors. Raises InputError before a fit or for rows beyond the fitted table."""
         idf = fitted(self.idf, self.name, bags)
+        if self.factors is not None:
+            idf = idf * fitted(self.factors, self.name, bags)
         tf = bags.weights
         if self.sublinear:
             tf = np.where(tf >= 1.0, 1.0 + np.log(np.maximum(tf, 1.0)), tf).astype(np.float32)
@@ -148,6 +154,7 @@ class TfIdf:
             "sublinear": self.sublinear,
             "idf": self.idf,
             "n_documents": self.n_documents,
+            "factors": self.factors,
         }
 
 

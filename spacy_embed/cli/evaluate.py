@@ -38,13 +38,13 @@ def retrieval_command(
     from spacy_embed.evaluation.judgements import read_qrels, read_queries
     from spacy_embed.evaluation.ranking import MEASURES, unknown_documents, write_run
     from spacy_embed.evaluation.retrieval import evaluate_methods, judged_queries
-    from spacy_embed.retrieval.methods import check_method
     from spacy_embed.retrieval.snapshot import Snapshot
 
-    names = [check_method(method.strip()) for method in methods.split(",")]
+    opened = Snapshot(index)
+    names = [opened.check_method(method.strip()) for method in methods.split(",")]
     if len(set(names)) != len(names):
         raise InputError(f"A method is named twice in {methods!r}.")
-    opened, judgements, asked = Snapshot(index), read_qrels(qrels), read_queries(queries)
+    judgements, asked = read_qrels(qrels), read_queries(queries)
     judged = judged_queries(asked, judgements, opened)
     missing = unknown_documents(judgements, opened.ids)
     if missing:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from spacy_embed import __version__
-from spacy_embed.cli import align, changes, convert, evaluate, index, info, search, train, vectors, words
+from spacy_embed.cli import align, changes, convert, evaluate, fit, index, info, search, train, vectors, words
 from spacy_embed.cli.exit_codes import ReportingGroup
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command("update")(changes.update_command)
 app.command("delete")(changes.delete_command)
 app.command("compact")(changes.compact_command)
 app.command("refit")(changes.refit_command)
+app.command("fit")(fit.fit_command)
 app.command("search")(search.search_command)
 app.command("info")(info.info_command)
 app.command("convert")(convert.convert_command)

@@ -9,10 +9,11 @@ from spacy_embed.cli.reasons import Reasons, rows_of
 from spacy_embed.explain import closeness, flows
 from spacy_embed.pipeline.lookup_forms import LookupForms
 from spacy_embed.retrieval.encoded import form_of
+from spacy_embed.retrieval.fits import weighted_bags
 from spacy_embed.retrieval.methods import MOVERS, WORD_ROTATOR
 from spacy_embed.retrieval.queries import Queries
 from spacy_embed.retrieval.snapshot import Snapshot
-from spacy_embed.retrieval.word_mover import SoftCosineRanking, WordMover, weighted_bags
+from spacy_embed.retrieval.word_mover import SoftCosineRanking, WordMover
 from spacy_embed.transport.exact import transport
 from spacy_embed.transport.ground_cost import norm_weighted
 from spacy_embed.types import Floats2d, Rows

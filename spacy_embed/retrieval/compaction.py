@@ -77,9 +77,12 @@ def _rewrite(old: GenerationReader, made: Path, *, refit: bool) -> Manifest:
 
 
 def _take_over(old: GenerationReader, made: Path) -> Manifest:
-    """What stays as it is: the vocabulary, its vectors and their origin, and the pipelines."""
+    """What stays as it is: the vocabulary, its vectors and their origin, the pipelines, what judgements taught."""
     for name in (files.ORIGIN, files.PIPELINES):
         _copy(old.folder / name, made / name)
+    if old.manifest.learned:
+        # factors are by row, and rows stay; idf may be fitted again
+        shutil.copyfile(old.folder / old.manifest.learned, made / old.manifest.learned)
     names = [*VOCABULARY_FILES, *layouts("keys"), *layouts("term_names")]
     for name in names:
         if name in old.layouts:

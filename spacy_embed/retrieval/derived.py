@@ -34,7 +34,7 @@ def unit_embeddings(reader: GenerationReader, name: str, langs: Langs) -> Floats
     """
     n, dim = reader.manifest.positions, reader.manifest.dim
     folder = cache_folder(reader.folder)
-    file = folder / f"units.{name}.{n}.npy" if folder else None
+    file = folder / f"units.{reader.kept_as(name)}.{n}.npy" if folder else None
     if file is not None and n:
         kept = _mapped(file, dim)
         if kept is not None:

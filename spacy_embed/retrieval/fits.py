@@ -1,7 +1,7 @@
 """What an index learned of its corpus: every embedding, language by language, and BM25."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +14,8 @@ from spacy_embed.corpus_counts import CorpusCounts
 from spacy_embed.embedding import EMBEDDINGS, BagEmbedding, embedding_from_state
 from spacy_embed.errors import InputError
 from spacy_embed.state import state_from_bytes, state_to_bytes
-from spacy_embed.types import Floats2d
+from spacy_embed.training.judged_encoder import JudgedEncoder
+from spacy_embed.types import Floats1d, Floats2d
 
 ByLanguage = Mapping[str, BagEmbedding]
 
@@ -30,6 +31,9 @@ class CountedBatch(NamedTuple):
     """Over BM25's terms."""
 
 
+LEARNED_OVER = "tfidf"
+"""The embedding that encoders learned from judgements start from."""
+
 Batches = Callable[[], Iterator[CountedBatch]]
 """Gives the whole corpus, batch by batch, as often as it is called."""
 
@@ -41,10 +45,13 @@ class Fits:
     Attributes:
         embeddings: By name, then language: each language has its own idf, frequencies and common components.
         bm25: Over the terms of all languages.
+        learned: Encoders learned from judgements, by name: all languages share one, over their own idf. They are kept
+            in a file of their own.
     """
 
     embeddings: Mapping[str, ByLanguage]
     bm25: Bm25Weighting
+    learned: Mapping[str, JudgedEncoder] = field(default_factory=dict)
 
     def widened(self, n_rows: int, n_terms: int) -> "Fits":
         """For a vocabulary that has grown since."""
@@ -52,11 +59,18 @@ class Fits:
             name: {lang: fit.widened(n_rows) for lang, fit in by_lang.items()}
             for name, by_lang in self.embeddings.items()
         }
-        return Fits(embeddings, self.bm25.widened(n_terms))
+        learned = {name: encoder.widened(n_rows) for name, encoder in self.learned.items()}
+        return Fits(embeddings, self.bm25.widened(n_terms), learned)
+
+    def by_language(self, name: str) -> ByLanguage:
+        """The fits of an embedding, or of a learned encoder, by language."""
+        if name not in self.learned:
+            return self.embeddings[name]
+        return {lang: self.learned[name].embedding(start) for lang, start in self.embeddings[LEARNED_OVER].items()}
 
     def for_languages(self, name: str, langs: Sequence[str]) -> dict[str, BagEmbedding]:
         """A fit for each language; one that the fitted corpus lacked borrows that of its main language."""
-        by_lang = self.embeddings[name]
+        by_lang = self.by_language(name)
         if not by_lang:
             return {}
         main = next(iter(by_lang))
@@ -145,3 +159,21 @@ def embed(bags: Bags, langs: Sequence[str], fits: ByLanguage, table: Floats2d) -
         if lang in fits:
             out[mine] = fits[lang].transform(bags.take(mine), table)
     return out
+
+
+def weighted_bags(bags: Bags, langs: Sequence[str], fits: ByLanguage) -> Bags:
+    """Bags of counts with the weights of each document's own language.
+
+    Args:
+        bags: ``n`` bags.
+        langs: Their languages.
+        fits: Fitted embeddings, whose weighting is taken.
+    """
+    if len(fits) == 1:
+        return next(iter(fits.values())).weighting.transform(bags)
+    codes = np.array(langs)[bags.owners]
+    weights: Floats1d = np.zeros(len(bags.rows), np.float32)
+    for lang, fit in fits.items():
+        mine = codes == lang
+        weights[mine] = fit.weighting.transform(bags).weights[mine]
+    return bags.with_weights(weights)

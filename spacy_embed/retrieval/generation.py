@@ -1,6 +1,7 @@
 """The files of one generation of an index, opened for a version."""
 
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from spacy_embed.retrieval import manifest as files
 from spacy_embed.retrieval.fits import Fits
 from spacy_embed.retrieval.growing_array import Layout, map_array
 from spacy_embed.retrieval.growing_keys import GrowingKeys, layouts, open_keys
+from spacy_embed.retrieval.learned_encoders import fingerprint, read_learned
 from spacy_embed.retrieval.locks import reader_lock
 from spacy_embed.retrieval.manifest import Manifest, read_manifest
 from spacy_embed.retrieval.postings import Postings, open_postings
+from spacy_embed.training.judged_encoder import JudgedEncoder
 from spacy_embed.types import Ints1d
 
 DOCUMENT_FIELDS = ("id", "lang", "title", "text", "metadata", "tokens")
@@ -99,7 +102,17 @@ class GenerationReader:
     def fits(self) -> Fits:
         """What was learned of the corpus, widened to the vocabulary of this version."""
         n_rows = self.manifest.extent("vectors").items
-        return Fits.load(self.folder / files.FITS).widened(n_rows, self.n_keys("term_names"))
+        fits = replace(Fits.load(self.folder / files.FITS), learned=self.learned)
+        return fits.widened(n_rows, self.n_keys("term_names"))
+
+    @cached_property
+    def learned(self) -> dict[str, JudgedEncoder]:
+        """Encoders learned from judgements, by name, over the rows that there were then."""
+        return read_learned(self.folder, self.manifest)
+
+    def kept_as(self, name: str) -> str:
+        """What files made by an embedding are called: the name, and for a learned encoder what it learned."""
+        return f"{name}@{fingerprint(self.learned[name])}" if name in self.learned else name
 
     def dataset(self) -> Any:
         """The Lance data set at this version. Raises InputError when it cannot be opened."""
@@ -126,9 +139,10 @@ def open_version(index: Path) -> tuple[GenerationReader, Any]:
         if folder.is_dir():
             reader = GenerationReader(folder, manifest)
             with suppress(InputError):
-                _ = reader.deleted
+                _ = reader.deleted, reader.learned
                 return reader, lock
     read_deleted(folder, manifest)
+    read_learned(folder, manifest)
     raise InputError(f"{manifest.folder(index)} is missing: index the corpus again.")
 
 

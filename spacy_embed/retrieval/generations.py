@@ -56,8 +56,9 @@ def save_version(manifest: Manifest, index: Path) -> None:
     """Commit a version, and take away what no version needs any more; call with the writer's lock held."""
     manifest.save(index)
     with suppress(OSError):
-        for file in manifest.folder(index).glob("deleted.*.npy"):
-            if file.name != manifest.deleted:
+        folder = manifest.folder(index)
+        for file in (*folder.glob("deleted.*.npy"), *folder.glob("learned.*.npz")):
+            if file.name not in (manifest.deleted, manifest.learned):
                 file.unlink()
         remove_old_generations(index, manifest)
 

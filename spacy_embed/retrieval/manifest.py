@@ -14,6 +14,7 @@ generations/N/          all that belongs together; files in it only grow, or are
     units.NAME          document embeddings, scaled to length 1
     postings.A-B.*      the terms of documents A to B, by term
     deleted.N.npy       positions of deleted documents
+    learned.N.npz       encoders learned from judgements
     cache/              what can be made again at any time
 full_tables/            vector files read whole for words of queries, kept as tables for the next search
 """
@@ -62,6 +63,7 @@ class Manifest:
         postings: Ranges of documents with inverted terms.
         positions: Documents, deleted ones included.
         deleted: The file of deleted positions, "" for none.
+        learned: The file of encoders learned from judgements, "" for none.
         languages: Documents by language, deleted ones not counted.
         lang_codes: What the numbers in ``langs`` mean.
         tokens: Words looked up, over the documents that are not deleted.
@@ -85,6 +87,7 @@ class Manifest:
     postings: Runs = ()
     positions: int = 0
     deleted: str = ""
+    learned: str = ""
     languages: dict[str, int] = field(default_factory=dict)
     lang_codes: list[str] = field(default_factory=list)
     tokens: int = 0

@@ -61,10 +61,10 @@ class Method(Protocol):
         """One ``Hits`` a query."""
 
 
-def check_method(name: str) -> str:
-    """The name, if a method has it. Raises InputError."""
-    if name not in METHODS:
-        raise InputError(f"Unknown method {name!r}: expected one of {', '.join(METHODS)}.")
+def check_method(name: str, learned: Sequence[str] = ()) -> str:
+    """The name, if a method, or an encoder that an index learned, has it. Raises InputError."""
+    if name not in (*METHODS, *learned):
+        raise InputError(f"Unknown method {name!r}: expected one of {', '.join((*METHODS, *learned))}.")
     return name
 
 

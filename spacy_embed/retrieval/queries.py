@@ -88,8 +88,12 @@ class Queries:
         """Queries as bags with the weights of an embedding, and the vectors of words that the corpus does not hold."""
         from spacy_embed.retrieval.word_mover import MovedQueries
 
+        return MovedQueries(self.weighted(name, fits), self.rows.extra)
+
+    def weighted(self, name: str, fits: Fits) -> Bags:
+        """Bags with the weights of an embedding, over the rows of the index, then those of words it does not hold."""
         bags = self.key_bags.map_rows(self.rows.key_rows)
-        return MovedQueries(bags.with_weights(self._weights(bags, name, fits)), self.rows.extra)
+        return bags.with_weights(self._weights(bags, name, fits))
 
     def _embed(self, name: str, fits: Fits) -> Floats2d:
         table, n_rows = self.words.table.rows, len(self.words.table.rows)

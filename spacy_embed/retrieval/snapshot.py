@@ -18,7 +18,7 @@ from spacy_embed.retrieval.ann import ApproximateCosine, graph_of
 from spacy_embed.retrieval.cached_files import cache_folder
 from spacy_embed.retrieval.derived import document_fields, unit_embeddings
 from spacy_embed.retrieval.filters import DocumentFields
-from spacy_embed.retrieval.fits import Fits, embed
+from spacy_embed.retrieval.fits import Fits, embed, weighted_bags
 from spacy_embed.retrieval.generation import open_version
 from spacy_embed.retrieval.growing_keys import GrowingKeys
 from spacy_embed.retrieval.hits import Hit, read_hits
@@ -159,6 +159,10 @@ class Snapshot:
             return np.array(method.has_words)
         return np.asarray(np.any(method.units, axis=1))
 
+    def check_method(self, name: str) -> str:
+        """The name, if a method or a learned encoder of this index has it. Raises InputError."""
+        return check_method(name, list(self.reader.learned))
+
     def method(self, name: str) -> Method:
         """The ranking method of that name, built once. Raises InputError when there is none."""
         method: Method = self._method(name)[0]
@@ -166,7 +170,7 @@ class Snapshot:
 
     def _method(self, name: str) -> tuple[Any, NDArray[np.bool_], Eligible]:
         with self._building:
-            if check_method(name) not in self._methods:
+            if self.check_method(name) not in self._methods:
                 # no method of this object: a cycle would keep an old version, and its lock, until the next collection
                 ids = self.id_keys.words
                 if name == BM25:
@@ -182,7 +186,7 @@ class Snapshot:
 
     def _mover(self, name: str, ids: IdsOf) -> Any:
         # compiled code: only those who ask for it wait for it
-        from spacy_embed.retrieval.word_mover import weighted_bags, word_mover
+        from spacy_embed.retrieval.word_mover import word_mover
 
         langs = self.langs()
         bags = weighted_bags(self.bags, langs, self.fits.for_languages(MOVERS[name], langs))
@@ -249,7 +253,9 @@ class Snapshot:
                 if not isinstance(method, Cosine):
                     raise InputError(f"Only embeddings are searched approximately, not {name!r}.")
                 folder = cache_folder(self.reader.folder)
-                file = folder / f"graph.{name}.{self.manifest.positions}.usearch" if folder else None
+                file = (
+                    folder / f"graph.{self.reader.kept_as(name)}.{self.manifest.positions}.usearch" if folder else None
+                )
                 # deleted documents stay in it: it is the same for every version of so many documents
                 empty = Eligible(np.flatnonzero(~self._has_words(name, method)))
                 self._graphs[name] = graph_of(method.units, empty, file)

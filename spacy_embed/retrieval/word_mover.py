@@ -1,20 +1,19 @@
 """Word Mover's Distance and its relatives as ways to rank the documents of an index."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spacy_embed.bags import Bags
-from spacy_embed.retrieval.fits import ByLanguage
 from spacy_embed.retrieval.methods import Eligible, IdsOf
 from spacy_embed.retrieval.ranking import Hits, ordered
 from spacy_embed.selection import candidates
 from spacy_embed.transport.ground_cost import GroundCost
 from spacy_embed.transport.search import WmdIndex
 from spacy_embed.transport.soft_cosine import SoftCosine
-from spacy_embed.types import Floats1d, Floats2d
+from spacy_embed.types import Floats2d
 
 _QUERIES_AT_ONCE = 32
 
@@ -119,24 +118,6 @@ def word_mover(name: str, bags: Bags, table: Floats2d, cost: GroundCost, ids: Id
         return SoftCosineRanking(name, SoftCosine(bags, table), ids)
     kind = RelaxedWordMover if name.startswith("rwmd") else WordMover
     return kind(name, WmdIndex(bags, table, cost=cost), ids)
-
-
-def weighted_bags(bags: Bags, langs: Sequence[str], fits: ByLanguage) -> Bags:
-    """Bags of counts with the weights of each document's own language.
-
-    Args:
-        bags: ``n`` bags.
-        langs: Their languages.
-        fits: Fitted embeddings, whose weighting is taken.
-    """
-    if len(fits) == 1:
-        return next(iter(fits.values())).weighting.transform(bags)
-    codes = np.array(langs)[bags.owners]
-    weights: Floats1d = np.zeros(len(bags.rows), np.float32)
-    for lang, fit in fits.items():
-        mine = codes == lang
-        weights[mine] = fit.weighting.transform(bags).weights[mine]
-    return bags.with_weights(weights)
 
 
 def _by_distance(positions: Any, distances: Any, k: int, ids: IdsOf) -> Hits:
