@@ -29,6 +29,7 @@ _BYTES_PER_SLOT = 56
 _FULL = 0.6
 """Share of the slots in use beyond which looking one up takes long."""
 _MERGE_BYTES = 48
+_LEAST_MEMORY = 1 << 16
 _JOB = "job.json"
 
 
@@ -112,8 +113,8 @@ def count_cooccurrences(
     weights = pair_weights(window, distance)
     if sides not in _SIDES:
         raise InputError(f"sides must be 'both', 'left' or 'right', got {sides!r}.")
-    if memory < 1 << 20:
-        raise InputError(f"memory must be at least 1 MiB (1048576 bytes), got {memory}.")
+    if memory < _LEAST_MEMORY:
+        raise InputError(f"memory must be at least {_LEAST_MEMORY} bytes, got {memory}.")
     job = {
         "corpus": corpus.sequences.digest,
         "words": len(corpus.words),

@@ -10,6 +10,7 @@ Floats3d = NDArray[np.float32]
 
 _STEEPEST = np.float32(100.0)
 """Where gradients are cut, as the released trainer does."""
+_LARGEST = np.float32(np.finfo(np.float32).max)
 
 
 @compiled_like_numpy
@@ -50,7 +51,8 @@ def train_pairs(
         for d in range(dim):
             product += word[d] * context[d]
         error = product + word[dim] + context[dim] - logs[n]
-        if not np.isfinite(error):
+        # not by isfinite: it takes a number off itself, which compiles to 0
+        if not abs(error) <= _LARGEST:
             loss = np.nan
             continue
         pull = weights[n] * error

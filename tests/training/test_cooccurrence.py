@@ -1,0 +1,165 @@
+"""Co-occurrences beside a brute-force count in fractions, to the bit, with and without spilling."""
+
+from collections import defaultdict
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spacy_embed.errors import InputError
+from spacy_embed.training import cooccurrence
+from spacy_embed.training.cooccurrence import count_cooccurrences, pair_weights
+from spacy_embed.training.frequent_words import FrequentWords
+from spacy_embed.training.sequences import TokenSequences
+from tests.training.texts import sentences
+
+WEIGHTS = {
+    "harmonic": lambda d, window: Fraction(1, d),
+    "linear": lambda d, window: Fraction(window - d + 1, window),
+    "uniform": lambda d, window: Fraction(1),
+}
+LEAST = 1 << 16
+
+
+def brute_force(text, *, window, sides, distance):
+    """float64 X[word, context] by word and context: the definition, in exact fractions."""
+    counts = defaultdict(Fraction)
+    for sentence in text:
+        for i, word in enumerate(sentence):
+            before = [(i - j, sentence[j]) for j in range(max(i - window, 0), i)] if sides != "right" else []
+            behind = sentence[i + 1 : i + 1 + window] if sides != "left" else []
+            for d, context in [*before, *enumerate(behind, 1)]:
+                counts[word, context] += WEIGHTS[distance](d, window)
+    return counts
+
+
+def counted(text, folder, *, min_count=1, **options):
+    corpus = FrequentWords.of(TokenSequences.of(text), min_count)
+    matrix = count_cooccurrences(corpus, folder, **options)
+    rows = matrix.rows(0, len(matrix.counts))
+    keys = [(corpus.words[row], corpus.words[column]) for row, column in zip(rows, matrix.columns, strict=True)]
+    assert len(set(keys)) == len(keys)
+    return dict(zip(keys, matrix.counts.tolist(), strict=True))
+
+
+def in_float32(counts):
+    return {pair: float(np.float32(float(count))) for pair, count in counts.items()}
+
+
+@pytest.mark.parametrize("sides", ["both", "left", "right"])
+@pytest.mark.parametrize("distance", ["harmonic", "linear", "uniform"])
+def test_golden_values_of_one_sentence(sides, distance, tmp_path):
+    # a b a: b stands beside both a; the a are two apart
+    near, far = {"harmonic": (1, 0.5), "linear": (1, 0.5), "uniform": (1, 1)}[distance]
+    expected = {
+        "both": {("a", "b"): 2 * near, ("b", "a"): 2 * near, ("a", "a"): 2 * far},
+        "left": {("b", "a"): near, ("a", "b"): near, ("a", "a"): far},
+        "right": {("a", "b"): near, ("b", "a"): near, ("a", "a"): far},
+    }[sides]
+    assert counted([["a", "b", "a"]], tmp_path, window=2, sides=sides, distance=distance) == expected
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 10**6),
+    n_words=st.sampled_from([1, 3, 40, 200]),
+    window=st.integers(1, 22),
+    sides=st.sampled_from(["both", "left", "right"]),
+    distance=st.sampled_from(sorted(WEIGHTS)),
+)
+def test_counts_are_those_of_brute_force(seed, n_words, window, sides, distance, tmp_path_factory):
+    text = [*sentences(30, n_words, seed), ["w0", "w0"]]
+    options = {"window": window, "sides": sides, "distance": distance}
+    found = counted(text, tmp_path_factory.mktemp("counts"), **options)
+    assert found == in_float32(brute_force(text, **options))
+
+
+@pytest.mark.parametrize("sides", ["both", "left", "right"])
+def test_spilling_changes_nothing(sides, tmp_path, monkeypatch):
+    text = sentences(1500, 300)
+    runs = []
+    write = cooccurrence.write_run
+    monkeypatch.setattr(
+        cooccurrence, "write_run", lambda run, *place: (runs.append(len(run.pairs)), write(run, *place))
+    )
+    (tmp_path / "small").mkdir()
+    (tmp_path / "large").mkdir()
+    spilled = counted(text, tmp_path / "small", sides=sides, memory=LEAST)
+    assert len(runs) > 20
+    runs.clear()
+    whole = counted(text, tmp_path / "large", sides=sides, memory=1 << 28)
+    assert len(runs) == 1
+    assert spilled == whole == in_float32(brute_force(text, window=10, sides=sides, distance="harmonic"))
+    assert list(spilled) == list(whole)
+    for name in ("small", "large"):
+        left = {file.name for file in (tmp_path / name).iterdir()}
+        assert left == {"offsets.npy", "columns.npy", "counts.npy", "job.json"}
+
+
+def test_the_matrix_is_sorted_mapped_and_symmetric(tmp_path):
+    corpus = FrequentWords.of(TokenSequences.of(sentences(300, 100)), 1)
+    matrix = count_cooccurrences(corpus, tmp_path, memory=LEAST)
+    assert all(isinstance(array, np.memmap) for array in matrix)
+    assert (matrix.columns.dtype, matrix.counts.dtype, matrix.offsets.dtype) == (np.int32, np.float32, np.int64)
+    n = len(matrix.counts)
+    rows = matrix.rows(0, n)
+    keys = rows.astype(np.int64) << 32 | matrix.columns
+    assert (np.diff(keys) > 0).all()
+    turned = np.argsort(matrix.columns.astype(np.int64) << 32 | rows)
+    np.testing.assert_array_equal(matrix.counts[turned], matrix.counts)
+    for start, end in ((0, 1), (5, n), (n // 3, n // 2), (n - 1, n)):
+        np.testing.assert_array_equal(matrix.rows(start, end), rows[start:end])
+
+
+def test_windows_are_laid_after_rare_words_are_taken_out(tmp_path):
+    text = [["a", "rare", "b"], ["a", "b"]]
+    assert counted(text, tmp_path, min_count=2, window=1) == {("a", "b"): 2.0, ("b", "a"): 2.0}
+
+
+def test_windows_wider_than_any_sentence(tmp_path):
+    text = sentences(50, 30)
+    found = counted(text, tmp_path, window=500)
+    expected = brute_force(text, window=500, sides="both", distance="harmonic")
+    assert found.keys() == expected.keys()
+    # no unit of 64 bits divides all of 1 to 500: weights are rounded to 2 ** -32
+    np.testing.assert_allclose([found[key] for key in expected], [float(c) for c in expected.values()], rtol=1e-6)
+
+
+@given(st.integers(1, 300), st.sampled_from(sorted(WEIGHTS)))
+def test_weights_are_whole_units_of_the_definition(window, distance):
+    units, per_one = pair_weights(window, distance)
+    exact = [WEIGHTS[distance](d, window) for d in range(1, window + 1)]
+    error = max(abs(Fraction(int(unit), per_one) - value) for unit, value in zip(units, exact, strict=True))
+    assert error == 0 if window <= 22 or distance != "harmonic" else error <= Fraction(1, 2**33)
+    assert (units > 0).all()
+
+
+def test_a_finished_count_is_taken_up_and_that_of_another_job_is_not(tmp_path, monkeypatch):
+    text = sentences(100, 40)
+    first = counted(text, tmp_path, window=4)
+    monkeypatch.setattr(cooccurrence, "write_run", lambda *_: pytest.fail("counted again"))
+    assert counted(text, tmp_path, window=4) == first
+    monkeypatch.undo()
+    assert counted(text, tmp_path, window=5) != first
+    assert counted(text[:-1], tmp_path, window=4) != first
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"window": 0}, "window must be at least 1 word, got 0"),
+        ({"sides": "up"}, "sides must be 'both', 'left' or 'right', got 'up'"),
+        ({"distance": "far"}, "distance must be 'harmonic', 'linear' or 'uniform', got 'far'"),
+        ({"memory": 9}, "memory must be at least 65536 bytes, got 9"),
+    ],
+)
+def test_bad_settings_are_refused(options, message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        counted([["a", "b"]], tmp_path, **options)
+
+
+def test_sequences_of_one_word_are_refused(tmp_path):
+    with pytest.raises(InputError, match="No two words of the vocabulary stand in one sequence"):
+        counted([["a"], ["b"]], tmp_path)
