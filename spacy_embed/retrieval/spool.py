@@ -14,8 +14,9 @@ from spacy_embed.atomic_files import fsync, write_atomically
 from spacy_embed.bags import Bags
 from spacy_embed.errors import InputError
 from spacy_embed.retrieval.corpus_formats import Document
-from spacy_embed.retrieval.encoded import SEPARATOR, Vocabulary, form_of, json_text, list_bags, list_columns
+from spacy_embed.retrieval.encoded import SEPARATOR, Vocabulary, json_text, list_bags, list_columns
 from spacy_embed.retrieval.text_lines import Fault, Report, refuse
+from spacy_embed.training.sequences import Numbering, SequenceBlock, TokenSequences
 
 _KEPT = ("id", "lang", "title", "text", "metadata", "where", "tokens", "fault", "given_lang")
 _COMPARED = ("id", "given_lang", "title", "text", "metadata")
@@ -135,14 +136,24 @@ class Spool:
             forms[lang].append(form)
         return forms
 
-    def sequences(self, lang: str) -> Iterator[list[str]]:
+    def sequences(self, lang: str) -> TokenSequences:
         """The forms of each document of a language, in running order."""
-        forms = np.array([form_of(key) for key in self.keys.ids], dtype=object)
-        for batch in self.batches():
-            bags = spooled_bags(batch)
-            for i, of_document in enumerate(batch.column("lang").to_pylist()):
-                if of_document == lang:
-                    yield forms[bags.at(i)[0]].tolist()
+        numbering = Numbering()
+        own = np.full(len(self.keys), -1, np.int32)
+        for key, id_ in self.keys.ids.items():
+            of_key, _, form = key.partition(SEPARATOR)
+            if of_key == lang:
+                own[id_] = numbering.ids.setdefault(form, len(numbering.ids))
+
+        def blocks() -> Iterator[SequenceBlock]:
+            for batch in self.batches():
+                mine = np.flatnonzero([of_document == lang for of_document in batch.column("lang").to_pylist()])
+                bags = spooled_bags(batch).take(mine)
+                yield SequenceBlock(own[bags.rows], bags.offsets).without_empty()
+
+        for block in blocks():
+            numbering.add(block)
+        return numbering.sequences(blocks)
 
 
 def spooled_bags(batch: pa.RecordBatch) -> Bags:

@@ -10,6 +10,7 @@ import numpy as np
 from spacy_embed.errors import InputError
 from spacy_embed.retrieval.encoded import form_of, key_of
 from spacy_embed.retrieval.generation_writer import NewWords
+from spacy_embed.training.sequences import TokenSequences
 from spacy_embed.types import Ints1d, Rows
 from spacy_embed.vectors.distilled import BUILT_IN, built_in_encoder, distill
 from spacy_embed.vectors.table import VectorTable
@@ -20,7 +21,7 @@ Tables = Mapping[str, VectorTable]
 
 _ROWS_AT_ONCE = 16_384
 
-FormSequences = Callable[[str], Iterator[Sequence[str]]]
+FormSequences = Callable[[str], TokenSequences]
 """From a language to the lookup forms of each of its documents, in running order."""
 
 
@@ -110,20 +111,11 @@ def trained_tables(
     from spacy_embed.training.word2vec import train_word2vec
 
     return {
-        language: train_word2vec(_Repeatable(sequences, language), dim=dim, seed=seed, min_count=1)
+        language: train_word2vec(sequences(language), dim=dim, seed=seed, min_count=1)
         if forms[language]
         else WordTable.build([], np.empty((0, dim), np.float32))
         for language in sorted(forms)
     }
-
-
-class _Repeatable:
-    def __init__(self, sequences: FormSequences, language: str) -> None:
-        self.sequences = sequences
-        self.language = language
-
-    def __iter__(self) -> Iterator[Sequence[str]]:
-        return self.sequences(self.language)
 
 
 def distilled_table(forms: Mapping[str, Sequence[str]], scratch: Path, *, dim: int) -> WordTable:

@@ -23,6 +23,11 @@ class SequenceBlock(NamedTuple):
     offsets: Ints1d
     """int64[sequences + 1], where each begins and ends."""
 
+    def without_empty(self) -> "SequenceBlock":
+        """The sequences that hold any token."""
+        lengths = np.diff(self.offsets)
+        return SequenceBlock(self.ids, np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths[lengths > 0])]))
+
 
 @dataclass(frozen=True, eq=False)
 class TokenSequences:
@@ -31,7 +36,7 @@ class TokenSequences:
     Iterating gives lists of str.
 
     Attributes:
-        words: The vocabulary, in order of first appearance.
+        words: The vocabulary.
         counts: int64[words], how often each stands in the sequences.
         n_sequences: How many sequences there are, empty ones left out.
         blocks: Called for each pass.
@@ -92,14 +97,13 @@ class Numbering:
 
     def add(self, block: SequenceBlock) -> SequenceBlock:
         """Count a block that is numbered already; empty sequences are taken out of it."""
-        lengths = np.diff(block.offsets)
-        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths[lengths > 0])])
+        block = block.without_empty()
         counts = np.bincount(block.ids, minlength=len(self.ids))
         if len(counts) > len(self._counts):
             self._counts = np.concatenate([self._counts, np.zeros(max(len(counts), len(self._counts)), np.int64)])
         self._counts[: len(counts)] += counts
-        self.n_sequences += len(offsets) - 1
-        return SequenceBlock(block.ids, offsets)
+        self.n_sequences += len(block.offsets) - 1
+        return block
 
     def blocks(self, sequences: Iterable[Sequence[str]], block_tokens: int = _BLOCK_TOKENS) -> Iterator[SequenceBlock]:
         """Sequences of strings, numbered, some at a time. Raises InputError when they are something else."""
