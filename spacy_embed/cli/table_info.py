@@ -22,6 +22,7 @@ def table_facts(path: Path, verify: bool) -> dict[str, Any]:
     Raises:
         InputError: It is missing or damaged, or ``verify`` finds other floats than were written.
     """
+    from spacy_embed.training.model_card import FILE as MODEL_CARD
     from spacy_embed.vectors.formats import Reading, format_of
     from spacy_embed.vectors.reading_notes import ReadingNotes
     from spacy_embed.vectors.table_facts import row_facts
@@ -50,6 +51,7 @@ def table_facts(path: Path, verify: bool) -> dict[str, Any]:
         "first_words": [table.words.word(i) for i in range(min(8, len(table)))],
         "neighbors": sample_neighbors(table),
         "source": source,
+        **({"model_card": str(path / MODEL_CARD)} if (path / MODEL_CARD).is_file() else {}),
         "notes": ReadingNotes.of(source).sentences(),
         "fingerprint": table.fingerprint,
     }

@@ -56,6 +56,14 @@ def test_what_is_printed(cli, text_file, tmp_path):
     assert printed["card"]["vocabulary"]["words"] == printed["words"]
 
 
+def test_info_says_where_the_model_card_is(cli, text_file, tmp_path):
+    cli("train", "word2vec", text_file, tmp_path / "out", *COMMON)
+    facts = json.loads(cli("info", tmp_path / "out", "--json").out)
+    assert facts["model_card"] == str(tmp_path / "out" / "model_card.md")
+    load_vectors(tmp_path / "out").save(tmp_path / "copy")
+    assert "model_card" not in json.loads(cli("info", tmp_path / "copy", "--json").out)
+
+
 def test_corpora_of_texts_together(cli, tmp_path):
     paths = [CORPORA / "es" / "corpus.jsonl", CORPORA / "en"]
     options = ["--also", CORPORA / "pt", "--dim", "auto", "--min-count", 1, "--epochs", 1, "--phrases", 1, "--json"]
