@@ -11,6 +11,7 @@ extra.*.npy   further arrays, any shape
 """
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ FORMAT = "spacy-embed table"
 VERSION = 2
 
 _KEY_FILES = {"text": "words"}
+_EXTRA = re.compile(r"[\w.-]+")
+_LARGEST_HEADER = 1 << 26
 
 
 def is_table(path: Path) -> bool:
@@ -93,6 +96,10 @@ def open_table(path: Path, expected_fingerprint: str | None = None) -> WordTable
     n_rows, dim, n_words = (header[key] for key in ("rows", "dim", "words"))
     rows = _map(path, "rows", (n_rows, dim), np.float32)
     keys = open_keys(path, n_words)
+    if n_words and not -1 <= int(keys.word_rows.min()) <= int(keys.word_rows.max()) < n_rows:
+        raise InputError(
+            f"{path / 'word_rows'}.npy is damaged: it names rows that are not there. Write the table again."
+        )
     if expected_fingerprint is not None and header["fingerprint"] != expected_fingerprint:
         raise InputError(
             f"The vector table at {path} changed: expected fingerprint {expected_fingerprint}, "
@@ -135,16 +142,39 @@ def open_keys(folder: Path, n_words: int | None = None) -> KeyIndex:
         raise InputError(
             f"{folder / 'words'}.npy holds {len(keys.text)} bytes, expected {keys.offsets[-1]}: write it again."
         )
+    if name := _damaged_array(keys):
+        raise InputError(f"{folder / _KEY_FILES.get(name, name)}.npy is damaged: write the table again.")
     return keys
+
+
+def _damaged_array(keys: KeyIndex) -> str | None:
+    """The array of a key index that cannot be as it was written, if any; a million words take some 30 ms."""
+    offsets, hashes, order = np.asarray(keys.offsets), np.asarray(keys.hashes), np.asarray(keys.order)
+    text, n_words = np.asarray(keys.text), len(keys.word_rows)
+    if offsets[0] != 0 or np.any(offsets[1:] < offsets[:-1]):
+        return "offsets"
+    try:
+        text.tobytes().decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return "text"
+    if np.any(text[offsets[:-1][offsets[:-1] < offsets[1:]]] & 0xC0 == 0x80):
+        return "offsets"
+    if np.any(hashes[1:] < hashes[:-1]):
+        return "hashes"
+    if n_words and (order.min() < 0 or order.max() >= n_words):
+        return "order"
+    return None
 
 
 def _read_header(path: Path) -> dict[str, Any]:
     file = path / MARKER
     if not file.is_file():
         raise InputError(f"{path} is not a vector table: it holds no {MARKER}.")
+    if file.stat().st_size > _LARGEST_HEADER:
+        raise InputError(f"{file} is damaged: it has {file.stat().st_size} bytes. Write the table again.")
     try:
         header = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{file} is damaged ({error}): write the table again.") from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise InputError(f"{file} does not describe a '{FORMAT}'.")
@@ -155,8 +185,9 @@ def _read_header(path: Path) -> dict[str, Any]:
         )
     if not all(isinstance(header.get(key), int) and header[key] >= 0 for key in ("rows", "dim", "words")):
         raise InputError(f"{file} is damaged: rows, dim and words must be whole numbers. Write the table again.")
-    if not isinstance(header.get("extras", []), list):
-        raise InputError(f"{file} is damaged: extras must be a list. Write the table again.")
+    extras = header.get("extras", [])
+    if not isinstance(extras, list) or not all(isinstance(e, str) and _EXTRA.fullmatch(e) for e in extras):
+        raise InputError(f"{file} is damaged: extras must be a list of names. Write the table again.")
     if not isinstance(header.get("fingerprint"), str):
         raise InputError(f"{file} is damaged: it has no fingerprint. Write the table again.")
     return header
