@@ -37,17 +37,26 @@ class WordSource:
         """
         return [self._key(word) for word in words]
 
-    def _key(self, word: str) -> str:
+    def known_keys(self, word: str) -> list[str]:
+        """The keys of a word that have a vector: none, one, or one of each language that has it."""
         candidates = self._candidates(word)
         known = [key for key, row in zip(candidates, self.table.find(candidates).tolist(), strict=True) if row >= 0]
-        if len(known) > 1 and known[0] != word:
+        return known[:1] if known and known[0] == word else known
+
+    def form(self, key: str) -> str:
+        """What a reader calls a key: in an index, without its language."""
+        return key.partition(":")[2] if self.languages else key
+
+    def _key(self, word: str) -> str:
+        known = self.known_keys(word)
+        if len(known) > 1:
             languages = ", ".join(key.partition(":")[0] for key in known)
             raise InputError(f"{word!r} is a word of {languages} in {self.path}: say which with --lang.")
         if known:
             return known[0]
         if getattr(self.table, "composes", False) and self.table.compose([word]).any():
             return word
-        raise UnknownWordError(self._refusal(word))
+        raise UnknownWordError(self.refusal(word))
 
     def _candidates(self, word: str) -> list[str]:
         if not self.languages:
@@ -55,7 +64,8 @@ class WordSource:
         langs = (self.lang,) if self.lang else self.languages
         return [word, *(f"{lang}:{word}" for lang in langs)]
 
-    def _refusal(self, word: str) -> str:
+    def refusal(self, word: str) -> str:
+        """What to say of a word that has no vector: what is written like it."""
         from spacy_embed.vectors.close_words import close_words
 
         prefixes = [f"{lang}:" for lang in ((self.lang,) if self.lang else self.languages)] or [""]
