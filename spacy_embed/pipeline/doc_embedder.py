@@ -6,7 +6,7 @@ from dataclasses import replace
 from hashlib import blake2b
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from spacy.language import Language
@@ -18,6 +18,7 @@ from spacy_embed.atomic_files import write_atomically
 from spacy_embed.bags import Bags
 from spacy_embed.embedding import BagEmbedding, embedding_from_state
 from spacy_embed.errors import InputError
+from spacy_embed.pipeline.composed_words import ComposedWords, closed_up, own_words
 from spacy_embed.pipeline.extensions import attach, install_hooks, register_extensions, remember
 from spacy_embed.pipeline.keyword_weights import KeywordWeights
 from spacy_embed.pipeline.lookup_forms import LookupForms
@@ -25,10 +26,11 @@ from spacy_embed.pipeline.spacy_table import SpacyTable
 from spacy_embed.pipeline.word_frequencies import row_frequencies
 from spacy_embed.retrieval.corpus import read_corpus
 from spacy_embed.state import state_from_bytes, state_to_bytes
-from spacy_embed.types import Weights
+from spacy_embed.types import Floats2d, Rows, Weights
 from spacy_embed.vectors import load_vectors
 from spacy_embed.vectors.directory_format import is_table, open_table
 from spacy_embed.vectors.table import VectorTable
+from spacy_embed.vectors.table_state import table_from_state, table_state
 from spacy_embed.vectors.word_table import WordTable
 from spacy_embed.weighting import Sif
 
@@ -38,8 +40,23 @@ _STATE_FILE = "embedding.npz"
 _TABLE_FOLDER = "vectors"
 
 
+class _Counted(NamedTuple):
+    """A batch of Docs, looked up."""
+
+    bags: Bags
+    """Counts over the table's rows and, numbered on from them, ``composed``."""
+    token_rows: list[Rows]
+    content: list[int]
+    """How many tokens of each Doc were looked up."""
+    composed: list[str]
+
+
 class DocEmbedder:
     """Sets ``doc._.embedding``, ``doc._.bag`` and ``doc._.coverage``, and the hooks behind ``doc.similarity``.
+
+    A token that the table lacks has a vector all the same where the table composes it from n-grams (FastText, floret):
+    it counts as found in ``doc._.coverage``, weighs as a word that no document of the fitted corpus holds, and its row
+    is the table's number of rows plus its place in ``doc._.composed``, the Doc's list of such words.
 
     Args:
         nlp: The pipeline that it is part of.
@@ -64,6 +81,7 @@ class DocEmbedder:
         self._vectors = vectors
         self._table: VectorTable | None = None
         self._rows: dict[str, int] = {}
+        self._composed = ComposedWords()
         self._fingerprint: tuple[str, str] | None = None
         remember(self)
 
@@ -167,8 +185,8 @@ class DocEmbedder:
             self.fit(self.nlp.pipe(texts))
 
     def fit(self, docs: Iterable[Doc]) -> None:
-        """Fit the weighting and the common components on Docs that have their lookup forms."""
-        batches = [self._counts(list(batch))[0] for batch in minibatch(docs, size=1000)]
+        """Fit the weighting and the common components on the words that the table holds in Docs with lookup forms."""
+        batches = [self._count(list(batch), compose=False).bags for batch in minibatch(docs, size=1000)]
         bags = Bags.concatenate(batches)
         if not len(bags.rows):
             raise InputError(
@@ -182,14 +200,30 @@ class DocEmbedder:
         """What each token counts, or None when all count 1."""
         return self.keywords(doc, self._forms(doc), start, stop)
 
+    def weigh(self, counts: Bags) -> Bags:
+        """Bags with the weights of the method, over the table's rows and composed ones."""
+        return self._composed.weigh(counts, self.embedding.weighting, len(self.table.rows))
+
+    def composed_rows(self, words: Sequence[str]) -> Floats2d:
+        """float32[words, dim], vectors of composed words."""
+        return self._composed.rows(words, self.table)
+
+    def embeddings(self, counts: Bags, words: Sequence[str]) -> Floats2d:
+        """float32[n, dim] of bags of counts over the table's rows and, numbered on from them, composed ``words``."""
+        return self._composed.embeddings(counts, words, self.embedding, self.table)
+
     def _embed(self, docs: list[Doc]) -> list[Doc]:
-        counts, token_rows, content = self._counts(docs)
-        embeddings = self.embedding.transform(counts, self.table.rows)
-        weighted = self.embedding.weighting.transform(counts)
+        counts, token_rows, content, composed = self._count(docs)
+        embeddings = self.embeddings(counts, composed)
+        weighted = self.weigh(counts)
         fingerprint = self.fingerprint
+        n_rows = len(self.table.rows)
         for i, doc in enumerate(docs):
-            doc._.token_rows = token_rows[i]
-            doc._.bag_rows, doc._.bag_weights = (part.copy() for part in weighted.at(i))
+            own = own_words(token_rows[i], n_rows)
+            bag_rows, bag_weights = weighted.at(i)
+            doc._.composed = [composed[row - n_rows] for row in own.tolist()]
+            doc._.token_rows = closed_up(token_rows[i], own, n_rows)
+            doc._.bag_rows, doc._.bag_weights = closed_up(bag_rows, own, n_rows), bag_weights.copy()
             doc._.embedding = embeddings[i].copy()
             found = int((token_rows[i] >= 0).sum())
             doc._.coverage = found / content[i] if content[i] else 0.0
@@ -197,16 +231,18 @@ class DocEmbedder:
             install_hooks(doc)
         return docs
 
-    def _counts(self, docs: list[Doc]) -> tuple[Bags, list[Any], list[int]]:
-        """Bags of counts, the row of each token, and the number of tokens that were looked up, of each Doc."""
+    def _count(self, docs: list[Doc], *, compose: bool = True) -> _Counted:
+        """Look up the tokens of some Docs."""
         forms = [self._forms(doc) for doc in docs]
         offsets = np.cumsum([0] + [len(of_doc) for of_doc in forms])
-        rows = self._find(list(chain.from_iterable(forms)))
+        all_forms = list(chain.from_iterable(forms))
+        rows = self._find(all_forms)
+        composed = self._composed.add_to(rows, all_forms, self.table) if compose else []
         parts = [self.keywords(doc, of_doc, 0, len(doc)) for doc, of_doc in zip(docs, forms, strict=True)]
         weights = np.concatenate([part for part in parts if part is not None]) if self.keywords else None
         content = [sum(map(bool, of_doc)) for of_doc in forms]
         token_rows = [rows[start:stop].copy() for start, stop in pairwise(offsets)]
-        return Bags.from_tokens(rows, offsets, weights), token_rows, content
+        return _Counted(Bags.from_tokens(rows, offsets, weights), token_rows, content, composed)
 
     def _forms(self, doc: Doc) -> Sequence[str]:
         forms: Sequence[str] | None = doc._.forms
@@ -230,10 +266,11 @@ class DocEmbedder:
 
     def _forget(self) -> None:
         self._rows = {}
+        self._composed = ComposedWords()
         self._fingerprint = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_rows": {}, "_fingerprint": None}
+        return {**self.__dict__, "_rows": {}, "_composed": ComposedWords(), "_fingerprint": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # a worker process may see no factory call before this
@@ -248,20 +285,14 @@ class DocEmbedder:
         state: dict[str, Any] = {"embedding": self.embedding.state(), "keywords": self.keywords.state(), "table": None}
         table = self._table if self._vectors is None else self.table
         if isinstance(table, WordTable) and _TABLE_FOLDER not in exclude:
-            if table.path is not None:
-                state["table"] = {"path": str(table.path), "fingerprint": table.fingerprint}
-            else:
-                state["table"] = {"words": list(table.words), "rows": table.rows, "word_rows": table.keys.word_rows}
+            state["table"] = table_state(table)
         return state_to_bytes(state)
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "DocEmbedder":
         """Restore ``to_bytes``. Raises InputError when the table is gone or another."""
         state = state_from_bytes(data, where=f"'{self.name}' bytes")
-        saved = state["table"]
-        if saved is not None and "path" in saved:
-            self._table = open_table(Path(saved["path"]), saved["fingerprint"])
-        elif saved is not None:
-            self._table = WordTable.build(saved["words"], saved["rows"], word_rows=saved["word_rows"])
+        if state["table"] is not None:
+            self._table = table_from_state(state["table"])
         self._restore(state)
         return self
 

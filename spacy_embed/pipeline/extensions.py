@@ -24,7 +24,7 @@ Container: TypeAlias = Doc | Span | Token
 _LOADED: "WeakSet[DocEmbedder]" = WeakSet()
 """Loaded embedders: getters have only the Doc and the fingerprint that it carries to go by."""
 
-DOC_VALUES = ("token_rows", "bag_rows", "bag_weights", "embedding", "coverage", "embedder")
+DOC_VALUES = ("token_rows", "bag_rows", "bag_weights", "composed", "embedding", "coverage", "embedder")
 """What is stored; all else is computed from it."""
 
 
@@ -157,7 +157,10 @@ def embedder_of(doc: Doc) -> "DocEmbedder":
 
 
 def counts_of(container: Container) -> "Bags":
-    """The bag of counts of a Doc, Span or Token, before any weighting."""
+    """The bag of counts of a Doc, Span or Token, before any weighting.
+
+    Rows from the table's number of rows on are the Doc's composed words (see ``composed_of``).
+    """
     from spacy_embed.bags import Bags
 
     doc, start, stop = bounds_of(container)
@@ -168,7 +171,7 @@ def counts_of(container: Container) -> "Bags":
 
 
 def bag_of(container: Container) -> "Bags":
-    """One bag: rows of the vector table with the weights of the pipeline's weighting."""
+    """One bag: rows of the vector table, and composed ones, with the weights of the pipeline's weighting."""
     from spacy_embed.bags import Bags
 
     if isinstance(container, Doc) and container._.bag_rows is not None:
@@ -176,7 +179,12 @@ def bag_of(container: Container) -> "Bags":
             container._.bag_rows, container._.bag_weights, np.array([0, len(container._.bag_rows)], dtype=np.int64)
         )
     doc = container if isinstance(container, Doc) else container.doc
-    return embedder_of(doc).embedding.weighting.transform(counts_of(container))
+    return embedder_of(doc).weigh(counts_of(container))
+
+
+def composed_of(doc: Doc) -> list[str]:
+    """The words of a Doc that the table lacks and composes, in the order of their rows."""
+    return list(doc._.composed or ())
 
 
 def embedding_of(container: Container, fingerprint: str | None = None) -> "Floats1d":
@@ -196,7 +204,7 @@ def embedding_of(container: Container, fingerprint: str | None = None) -> "Float
         vector = doc._.embedding
         return vector
     embedder = embedder_of(doc)
-    vector = embedder.embedding.transform(counts_of(container), embedder.table.rows)[0]
+    vector = embedder.embeddings(counts_of(container), composed_of(doc))[0]
     return vector
 
 

@@ -1,16 +1,19 @@
 """The ``word_mover`` component: exact Word Mover's Distance between Docs, spans and tokens (Kusner et al. 2015)."""
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
+import numpy as np
 from spacy.tokens import Doc
 
 from spacy_embed.errors import InputError
+from spacy_embed.pipeline.composed_words import CommonNumbers
 from spacy_embed.pipeline.extensions import (
     Container,
     bag_of,
     bounds_of,
     check_tokens,
+    composed_of,
     counts_of,
     doc_of,
     embedder_of,
@@ -90,7 +93,8 @@ def word_mover_distance(
     from spacy_embed.transport.exact import word_movers_distance
 
     _check_options(cost, weights)
-    return word_movers_distance(*_sides(left, right, weights), cost=cost)
+    sides = _sides(left, right, weights)
+    return word_movers_distance(sides.left, sides.right, sides.rows, cost=cost)
 
 
 def wmd_of(container: Container, other: Container) -> float:
@@ -100,11 +104,18 @@ def wmd_of(container: Container, other: Container) -> float:
 
 
 def transport_of(container: Container, other: Container) -> "Transport":
-    """The same with the plan: which rows of the vector table go where, how much of them, how far."""
+    """The same with the plan: which rows of the vector table go where, how much of them, how far.
+
+    Words of either side that the table composed are numbered on from its rows, in alphabetical order.
+    """
     from spacy_embed.transport.exact import transport
 
     cost, weights = _settings(container, other)
-    return transport(*_sides(container, other, weights), cost=cost)
+    sides = _sides(container, other, weights)
+    moved = transport(sides.left, sides.right, sides.rows, cost=cost)
+    if sides.numbers is None:
+        return moved
+    return moved._replace(left=sides.numbers[moved.left], right=sides.numbers[moved.right])
 
 
 def flows_of(container: Container, other: Container) -> "list[Flow]":
@@ -115,7 +126,8 @@ def flows_of(container: Container, other: Container) -> "list[Flow]":
     from spacy_embed.explain import flows
 
     moved = transport_of(container, other)
-    return flows(moved, _words(container, moved.left), _words(other, moved.right))
+    common = _common_numbers(container, other)
+    return flows(moved, _words(container, moved.left, common), _words(other, moved.right, common))
 
 
 def mover_similarity_of(
@@ -148,8 +160,17 @@ def _settings(left: Container, right: Container) -> "tuple[GroundCost, BagWeight
     return chosen[0]
 
 
-def _sides(left: Container, right: Container, weights: BagWeights) -> "tuple[Bags, Bags, Floats2d]":
-    """Both bags, and the table whose rows they are."""
+class _Sides(NamedTuple):
+    """Two bags over the same rows."""
+
+    left: "Bags"
+    right: "Bags"
+    rows: "Floats2d"
+    numbers: "Rows | None"
+    """int32[rows], what the rows are called elsewhere; None where they are those of the table."""
+
+
+def _sides(left: Container, right: Container, weights: BagWeights) -> _Sides:
     embedder = embedder_of(doc_of(left))
     if doc_of(right)._.embedder is None:
         embedder_of(doc_of(right))
@@ -158,7 +179,26 @@ def _sides(left: Container, right: Container, weights: BagWeights) -> "tuple[Bag
             "The two were embedded by different 'doc_embedder's, or by one before and after a fit: "
             "Word Mover's Distance needs both from the same one, so embed one of them again."
         )
-    return _bag(left, weights), _bag(right, weights), embedder.table.rows
+    bags = _bag(left, weights), _bag(right, weights)
+    table = embedder.table.rows
+    common = _common_numbers(left, right)
+    if not common.words:
+        return _Sides(*bags, table, None)
+    from spacy_embed.bags import Bags
+    from spacy_embed.compact_rows import CompactRows
+
+    def shared(side: Container, bag: Bags) -> Bags:
+        return Bags(common.of(bag.rows, composed_of(doc_of(side))), bag.weights, bag.offsets)
+
+    bags = shared(left, bags[0]), shared(right, bags[1])
+    used = np.concatenate([bags[0].rows, bags[1].rows])
+    compact = CompactRows.gather(used, table, embedder.composed_rows(common.words))
+    return _Sides(compact.renumbered(bags[0]), compact.renumbered(bags[1]), compact.rows, compact.numbers)
+
+
+def _common_numbers(left: Container, right: Container) -> CommonNumbers:
+    docs = doc_of(left), doc_of(right)
+    return CommonNumbers(len(embedder_of(docs[0]).table.rows), map(composed_of, docs))
 
 
 def _bag(container: Container, weights: BagWeights) -> "Bags":
@@ -170,12 +210,13 @@ def _bag(container: Container, weights: BagWeights) -> "Bags":
     return bag
 
 
-def _words(container: Container, rows: "Rows") -> list[str]:
+def _words(container: Container, rows: "Rows", common: CommonNumbers) -> list[str]:
     """What the tokens of each row were looked up as."""
     doc, start, stop = bounds_of(container)
     forms = [token.text for token in doc] if doc._.forms is None else doc._.forms
     found: dict[int, dict[str, None]] = {}
-    for row, form in zip(doc._.token_rows[start:stop].tolist(), forms[start:stop], strict=True):
+    token_rows = common.of(doc._.token_rows[start:stop], composed_of(doc))
+    for row, form in zip(token_rows.tolist(), forms[start:stop], strict=True):
         found.setdefault(row, {})[form] = None
     return ["/".join(found[row]) for row in rows.tolist()]
 
