@@ -93,9 +93,7 @@ def triplet_loss(
     rows, precision = np.asarray(table[used]), table.dtype
     factors = np.exp(parameters.log_factors[factor_of[used]]).astype(precision)
     projection = parameters.projection.astype(precision)
-    bags = sparse.csr_array(
-        (both.weights.astype(precision), columns, both.offsets), shape=(len(both), max(len(used), 1))
-    )
+    bags = sparse.csr_array((both.weights.astype(precision), columns, both.offsets), shape=(len(both), len(used)))
     sums = bags @ (rows * factors[:, None])
     units, inverse_norms = _units(sums @ projection.T)
     of_units, loss = _through_cosines(units, len(queries), triplets, margin)
