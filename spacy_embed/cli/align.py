@@ -7,6 +7,7 @@ import typer
 
 from spacy_embed.cli.console import note, pipelines_by_language, print_json
 from spacy_embed.cli.evaluate_words import lookups_of_languages, paths_by_language
+from spacy_embed.errors import InputError
 
 if TYPE_CHECKING:
     from spacy_embed.evaluation.dictionaries import Dictionary
@@ -27,6 +28,10 @@ def align_command(
         float, typer.Option(help="Share of the dictionary's words that choose the best fit.", min=0.0, max=0.9)
     ] = 0.1,
     seed: Annotated[int, typer.Option(help="Of the choice of held-out words.", min=0)] = 1,
+    center: Annotated[
+        Path | None,
+        typer.Option(help="Take each table's mean off first; TARGET without its own is written to this folder."),
+    ] = None,
     forms: Annotated[bool, typer.Option(help="Look unknown words up by their language's lookup form.")] = True,
     pipeline: Annotated[list[str] | None, typer.Option(help="LANG=PATH of a pipeline with 'lookup_forms'.")] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a table that is there.")] = False,
@@ -36,16 +41,23 @@ def align_command(
     from spacy_embed.atomic_files import check_free
     from spacy_embed.evaluation.dictionaries import rows_of_dictionary, split_dictionary
     from spacy_embed.vectors import load_vectors
-    from spacy_embed.vectors.aligned_table import aligned_table
+    from spacy_embed.vectors.aligned_table import aligned_table, centered_table
     from spacy_embed.vectors.alignment import align
     from spacy_embed.vectors.directory_format import MARKER
 
-    check_free(out, overwrite=overwrite, marker=MARKER)
+    for folder in (out, center):
+        if folder is not None:
+            check_free(folder, overwrite=overwrite, marker=MARKER)
+    if center is not None and center.resolve() == out.resolve():
+        raise InputError(f"--center and OUT are the same folder, {out}: there are two tables to write.")
     ((source_lang, (source_path,)),) = paths_by_language([source]).items()
     ((target_lang, (target_path,)),) = paths_by_language([target]).items()
     words, langs = read_dictionaries(dictionary, (source_lang, target_lang))
     split = split_dictionary(words, held_out, seed)
     tables = load_vectors(source_path), load_vectors(target_path)
+    if center is not None:
+        target_path = center
+        tables = centered_table(tables[0]), centered_table(tables[1]).save(center, overwrite=overwrite)
     lookups = lookups_of_languages(pipelines_by_language(pipeline or []), forms=forms, exact=False, compose=False)
     pairs, asked = (rows_of_dictionary(part, *tables, *map(lookups, langs)) for part in split)
     alignment = align(*tables, pairs, held_out=asked, refine=refine, vocabulary=vocabulary)
@@ -55,6 +67,7 @@ def align_command(
         "dictionary": coverage,
         "held_out": {"share": held_out, "seed": seed, "words": len(split.test), "found": alignment.held_out},
         "vocabulary": vocabulary,
+        "centered": center is not None,
         "steps": [_plain(step._asdict()) for step in alignment.steps],
         "chosen": alignment.chosen,
     }

@@ -222,7 +222,8 @@ def _tables(plan: IndexPlan, spool: Spool, forms: Mapping[str, list[str]], scrat
             f"The corpus has documents in {', '.join(missing)}, but vectors were given for "
             f"{', '.join(given) or 'none'}: add --vectors {missing[0]}=TABLE."
         )
-    return {lang: given.get(lang) or given[""] for lang in forms}
+    # a language without documents has queries
+    return {lang: given[lang] if lang in given else given[""] for lang in {**forms, **given} if lang}
 
 
 def _refuse_no_coverage(spool: Spool) -> None:

@@ -1,11 +1,13 @@
-"""A table turned into another's space: its words, what composes its unknown words, and how it was done."""
+"""Tables made of tables: turned into another's space, and centred before that."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spacy_embed.embedding import unit_rows
 from spacy_embed.types import Floats2d
+from spacy_embed.vectors.subwords import NAME as SUBWORDS
 from spacy_embed.vectors.word_table import WordTable
 
 MAP = "alignment"
@@ -29,13 +31,35 @@ def aligned_table(source: WordTable, matrix: Floats2d, report: dict[str, Any]) -
         A table in memory.
     """
     extras: dict[str, NDArray[Any]] = dict(source.extras)
-    if "subwords" in extras:
-        extras["subwords"] = _turned(extras["subwords"], matrix)
+    if SUBWORDS in extras:
+        extras[SUBWORDS] = _turned(extras[SUBWORDS], matrix)
     if "projection_axes" in extras:
         extras["projection_axes"] = np.ascontiguousarray(matrix.T @ extras["projection_axes"])
     extras[MAP] = matrix
-    metadata = {key: value for key, value in source.metadata.items() if key not in _OF_FILES}
-    return WordTable(source.keys, _turned(source.rows, matrix), {**metadata, MAP: report}, None, extras)
+    metadata = {**_origin(source), MAP: report}
+    return WordTable(source.keys, _turned(source.rows, matrix), metadata, None, extras)
+
+
+def centered_table(table: WordTable) -> WordTable:
+    """Rows of length 1 less the mean of all of them, so that no direction is common to all words.
+
+    Distances among the rows are those among unit rows; cosines are others. Spaces whose words all lean one way are
+    aligned better without it (Artetxe et al. 2016, "Learning principled bilingual mappings of word embeddings while
+    preserving monolingual invariance", section 2.3). It composes no unknown words: lengths are lost.
+
+    Returns:
+        A table in memory; words without a vector still have none.
+    """
+    units = unit_rows(table.rows)
+    used = units.any(axis=1)
+    units[used] -= units[used].mean(axis=0, dtype=np.float64).astype(np.float32)
+    metadata = {key: value for key, value in _origin(table).items() if key != SUBWORDS}
+    return WordTable(table.keys, units, {**metadata, "centered": True}, None, {})
+
+
+def _origin(table: WordTable) -> dict[str, Any]:
+    """What the metadata say of where a table came from, without what they say of its files."""
+    return {key: value for key, value in table.metadata.items() if key not in _OF_FILES}
 
 
 def _turned(rows: Floats2d, matrix: Floats2d) -> Floats2d:
