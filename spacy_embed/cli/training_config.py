@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import NoneType
-from typing import Any, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 from spacy_embed.errors import InputError
 
@@ -61,16 +61,19 @@ _ACCEPTED: dict[type, tuple[type, ...]] = {
 
 
 def _checked(place: str, value: Any, annotation: Any) -> Any:
-    kind = next(part for part in get_args(annotation) or (annotation,) if part is not NoneType)
-    if get_origin(annotation) is list or get_origin(kind) is list:
-        kind = get_args(kind if get_origin(kind) is list else annotation)[0]
-        return [_one(place, part, kind) for part in (value if isinstance(value, list) else [value])]
-    if value is None and NoneType in get_args(annotation):
-        return None
-    return _one(place, value, kind)
+    if get_origin(annotation) in (Union, UnionType):
+        if value is None:
+            return None
+        annotation = next(part for part in get_args(annotation) if part is not NoneType)
+    if get_origin(annotation) is list:
+        of_each = get_args(annotation)[0]
+        return [_one(place, part, of_each) for part in (value if isinstance(value, list) else [value])]
+    return _one(place, value, annotation)
 
 
-def _one(place: str, value: Any, kind: type) -> Any:
-    if not isinstance(value, _ACCEPTED[kind]) or (kind is not bool and isinstance(value, bool)):
-        raise InputError(f"{place}: expected {_NAMES[kind]}, got {value!r}.")
+def _one(place: str, value: Any, kind: Any) -> Any:
+    choices = get_args(kind) if get_origin(kind) is Literal else ()
+    is_right = value in choices if choices else isinstance(value, _ACCEPTED[kind])
+    if not is_right or isinstance(value, bool) != (kind is bool):
+        raise InputError(f"{place}: expected {' or '.join(choices) or _NAMES[kind]}, got {value!r}.")
     return value if kind is bool else str(value)

@@ -1,12 +1,16 @@
 """``spacy-embed train`` as a user runs it: texts, sequences, pipes, configs, bad input."""
 
 import json
+from pathlib import Path
+from typing import Literal, Optional
 
 import numpy as np
 import pytest
 from gensim.models import FastText, Word2Vec
 
 from spacy_embed.cli.train import train_app
+from spacy_embed.cli.training_config import option_values
+from spacy_embed.errors import InputError
 from spacy_embed.vectors import load_vectors
 from tests.conftest import CORPORA, ROOT
 from tests.training.texts import sentences
@@ -140,6 +144,37 @@ def test_bad_configs_are_refused(lines, message, cli, text_file, tmp_path):
     assert message in result.err
     assert str(file) in result.err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "given"),
+    [
+        (int, 3, "3"),
+        (float, 3, "3"),
+        (float | None, None, None),
+        (Optional[int], 2, "2"),  # noqa: UP045
+        (str, "auto", "auto"),
+        (str, 100, "100"),
+        (bool, False, False),
+        (Path, "a/b", "a/b"),
+        (list[Path] | None, "a", ["a"]),
+        (list[str] | None, ["a", "b"], ["a", "b"]),
+        (list[str] | None, None, None),
+        (Literal["left", "right"], "left", "left"),
+    ],
+)
+def test_values_of_a_config_as_a_command_line_gives_them(annotation, value, given, tmp_path):
+    file = config(tmp_path, f"x = {json.dumps(value)}")
+    assert option_values(file, "m", {"x": annotation}) == {"x": given}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "expected"),
+    [(Literal["left", "right"], "up", "left or right"), (Literal["1", "2"], True, "1 or 2"), (int, "3x", "whole")],
+)
+def test_values_of_a_config_that_are_none(annotation, value, expected, tmp_path):
+    with pytest.raises(InputError, match=expected):
+        option_values(config(tmp_path, f"x = {json.dumps(value)}"), "m", {"x": annotation})
 
 
 def test_a_value_out_of_range_in_a_config_is_refused(cli, text_file, tmp_path):
