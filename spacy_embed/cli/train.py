@@ -1,6 +1,6 @@
 """``spacy-embed train``: word vectors from a corpus."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -13,6 +13,7 @@ from spacy_embed.cli.training_command import (
     run_training,
     training_command,
 )
+from spacy_embed.training.windows import Distance, Sides
 
 train_app = typer.Typer(help="Train word vectors on a corpus.", no_args_is_help=True)
 
@@ -21,6 +22,10 @@ Epochs = Annotated[int | None, typer.Option(help="Default: as many as bring the 
 Cbow = Annotated[bool, typer.Option(help="Continuous bag of words instead of skip-gram.")]
 Sample = Annotated[float, typer.Option(help="Threshold from which frequent words are thinned; 0: none are.", min=0)]
 Alpha = Annotated[float, typer.Option(help="Learning rate at the start; it falls to 0.0001.", min=0.0001)]
+OnSides = Annotated[Sides, typer.Option(help="Where the contexts of a word stand.")]
+ByDistance = Annotated[Distance, typer.Option(help="How the weight of a pair falls with its distance.")]
+Solver = Annotated[Literal["randomized", "arpack"], typer.Option(help="Of the SVD; arpack is exact, and slower.")]
+Memory = Annotated[int, typer.Option(help="MiB that counting may take; more goes to disk.", min=1)]
 
 
 @train_app.callback()
@@ -101,5 +106,88 @@ def fasttext_command(
     )
 
 
+@train_app.command("glove")
+@training_command
+def glove_command(
+    options: TrainingOptions,
+    dim: Dim = "100",
+    window: Window = 10,
+    sides: OnSides = "both",
+    distance: ByDistance = "harmonic",
+    min_count: MinCount = 5,
+    x_max: Annotated[float, typer.Option(help="Counts from here on weigh the same.")] = 10.0,
+    weight_power: Annotated[float, typer.Option(help="Smaller ones weigh (count / x max) to this power.")] = 0.75,
+    learning_rate: Annotated[float, typer.Option(help="Of AdaGrad.")] = 0.05,
+    epochs: Annotated[int, typer.Option(help="Passes over the pairs.", min=1)] = 15,
+    seed: Seed = 1,
+    memory: Memory = 1024,
+) -> None:
+    """Train GloVe on counts of how often words stand near each other; continues where it was interrupted."""
+    from spacy_embed.training.glove import train_glove
+
+    run_training(
+        options,
+        lambda sequences, *, checkpoints, **settings: train_glove(
+            sequences, checkpoints=checkpoints, **_counting(checkpoints, memory), **settings
+        ),
+        method="glove",
+        dim=dim,
+        window=window,
+        sides=sides,
+        distance=distance,
+        min_count=min_count,
+        x_max=x_max,
+        weight_power=weight_power,
+        learning_rate=learning_rate,
+        epochs=epochs,
+        seed=seed,
+    )
+
+
+@train_app.command("lsa")
+@training_command
+def lsa_command(
+    options: TrainingOptions,
+    dim: Dim = "100",
+    window: Window = 5,
+    sides: OnSides = "both",
+    distance: ByDistance = "linear",
+    min_count: MinCount = 5,
+    shift: Annotated[float, typer.Option(help="k of shifted PPMI; 1: none.")] = 1.0,
+    smoothing: Annotated[float, typer.Option(help="Power of context counts; 1: none.")] = 0.75,
+    value_power: Annotated[float, typer.Option(help="Of the singular values: 0 leaves them out.")] = 0.5,
+    solver: Annotated[
+        Literal["randomized", "arpack"], typer.Option(help="arpack is exact, and slower.")
+    ] = "randomized",
+    seed: Seed = 1,
+    memory: Memory = 1024,
+) -> None:
+    """Word vectors by counting: a truncated SVD of positive pointwise mutual information."""
+    from spacy_embed.training.lsa import train_lsa
+
+    run_training(
+        options,
+        lambda sequences, *, checkpoints, **settings: train_lsa(
+            sequences, **_counting(checkpoints, memory), **settings
+        ),
+        method="lsa",
+        dim=dim,
+        window=window,
+        sides=sides,
+        distance=distance,
+        min_count=min_count,
+        shift=shift,
+        smoothing=smoothing,
+        value_power=value_power,
+        solver=solver,
+        seed=seed,
+    )
+
+
 def _architecture(cbow: bool) -> Literal["cbow", "skip-gram"]:
     return "cbow" if cbow else "skip-gram"
+
+
+def _counting(checkpoints: Any, mebibytes: int) -> dict[str, Any]:
+    """Counts are kept beside the checkpoints, for a run that goes on."""
+    return {"scratch": checkpoints.folder / "pairs", "memory": mebibytes << 20}

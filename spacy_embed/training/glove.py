@@ -12,11 +12,12 @@ from spacy_embed.errors import InputError, SpacyEmbedError
 from spacy_embed.progress import progress_bar
 from spacy_embed.threads import map_ahead
 from spacy_embed.training.checkpoints import Checkpoint, Checkpoints, restore
-from spacy_embed.training.cooccurrence import Distance, Sides, count_cooccurrences
+from spacy_embed.training.cooccurrence import count_cooccurrences
 from spacy_embed.training.frequent_words import FrequentWords
 from spacy_embed.training.glove_kernel import Floats3d, train_pairs
 from spacy_embed.training.pair_blocks import PairBlocks, Pairs, shuffle_pairs
 from spacy_embed.training.sequences import TokenSequences
+from spacy_embed.training.windows import Distance, Sides
 from spacy_embed.vectors.word_table import WordTable
 
 
@@ -24,7 +25,7 @@ class GloveSettings(NamedTuple):
     """What the objective and its descent depend on."""
 
     x_max: float
-    alpha: float
+    weight_power: float
     learning_rate: float
     epochs: int
     seed: int
@@ -48,8 +49,8 @@ def train_glove(
     sides: Sides = "both",
     distance: Distance = "harmonic",
     min_count: int = 2,
-    x_max: float = 100.0,
-    alpha: float = 0.75,
+    x_max: float = 10.0,
+    weight_power: float = 0.75,
     learning_rate: float = 0.05,
     epochs: int = 25,
     seed: int = 1,
@@ -68,7 +69,7 @@ def train_glove(
         distance: How a pair's weight falls with its distance, see ``pair_weights``.
         min_count: Rarer words get no vector, and are taken out before windows are laid.
         x_max: Counts from here on weigh 1 in the objective, equation 9.
-        alpha: Smaller ones weigh ``(count / x_max) ** alpha``.
+        weight_power: Smaller ones weigh ``(count / x_max) ** weight_power``; alpha in the paper.
         learning_rate: Of AdaGrad.
         epochs: Passes over the pairs, each in an order of its own.
         seed: With one worker, the same seed gives the same bytes.
@@ -87,14 +88,16 @@ def train_glove(
             the sequences can be read only once.
         SpacyEmbedError: The vectors grew beyond all bounds.
     """
-    settings = GloveSettings(x_max, alpha, learning_rate, epochs, seed, workers)
+    settings = GloveSettings(x_max, weight_power, learning_rate, epochs, seed, workers)
     _check(dim, settings)
     numbered = TokenSequences.of(sequences)
     corpus = FrequentWords.of(numbered, min_count)
     with TemporaryDirectory() as temporary:
         folder = scratch or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        counted = count_cooccurrences(corpus, folder, window=window, sides=sides, distance=distance, memory=memory)
+        counted = count_cooccurrences(
+            corpus, folder, window=window, sides=sides, distance=distance, memory=memory, workers=workers
+        )
         shuffled = folder / "shuffled.bin"
         try:
             blocks = shuffle_pairs(counted, shuffled, seed=seed, word_bytes=8 * (dim + 1))
@@ -160,7 +163,7 @@ def descend(
 def _train_block(pairs: Pairs, state: GloveState, settings: GloveSettings) -> tuple[int, float]:
     """How many pairs, and their loss."""
     logs = np.log(pairs.counts)
-    weights = np.minimum(pairs.counts / np.float32(settings.x_max), np.float32(1)) ** np.float32(settings.alpha)
+    weights = np.minimum(pairs.counts / np.float32(settings.x_max), np.float32(1)) ** np.float32(settings.weight_power)
     loss = train_pairs(pairs.words, pairs.contexts, logs, weights, settings.learning_rate, *state)
     return len(logs), float(loss)
 
@@ -181,5 +184,5 @@ def _check(dim: int, settings: GloveSettings) -> None:
         value = getattr(settings, name)
         if not 0 < value < float("inf"):
             raise InputError(f"{name} must be above 0 and finite, got {value}.")
-    if not 0 <= settings.alpha <= 1:
-        raise InputError(f"alpha must be between 0 and 1, got {settings.alpha}.")
+    if not 0 <= settings.weight_power <= 1:
+        raise InputError(f"weight_power must be between 0 and 1, got {settings.weight_power}.")

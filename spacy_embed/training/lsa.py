@@ -8,10 +8,11 @@ from typing import Any, Literal
 import numpy as np
 
 from spacy_embed.errors import InputError, SpacyEmbedError
-from spacy_embed.training.cooccurrence import Distance, Sides, count_cooccurrences
+from spacy_embed.training.cooccurrence import count_cooccurrences
 from spacy_embed.training.frequent_words import FrequentWords
 from spacy_embed.training.ppmi import ppmi
 from spacy_embed.training.sequences import TokenSequences
+from spacy_embed.training.windows import Distance, Sides
 from spacy_embed.types import Floats2d
 from spacy_embed.vectors.word_table import WordTable
 
@@ -28,10 +29,11 @@ def train_lsa(
     min_count: int = 2,
     shift: float = 1.0,
     smoothing: float = 0.75,
-    power: float = 0.5,
+    value_power: float = 0.5,
     solver: Solver = "randomized",
     iterations: int = 7,
     seed: int = 1,
+    workers: int = 1,
     memory: int = 1 << 30,
     scratch: Path | None = None,
 ) -> WordTable:
@@ -46,10 +48,11 @@ def train_lsa(
         min_count: Rarer words get no vector, and are taken out before windows are laid.
         shift: See ``ppmi``.
         smoothing: See ``ppmi``.
-        power: p, how much the singular values weigh: 1 is the SVD's own, 0 leaves them out (section 3.3 there).
+        value_power: p, how much the singular values weigh: 1 is the SVD's own, 0 leaves them out (section 3.3 there).
         solver: ``randomized`` (Halko, Martinsson and Tropp 2011; scikit-learn) or ``arpack`` (exact; slower).
         iterations: Power iterations of the randomized solver.
         seed: The same seed gives the same bytes.
+        workers: Threads that count.
         memory: Bytes that counting may take, about; what is more goes to disk. The PPMI matrix is in memory besides,
             with 8 bytes for each pair of positive information.
         scratch: Where counts go, 8 bytes a pair. None: a temporary folder. One that is given keeps them.
@@ -66,8 +69,8 @@ def train_lsa(
     """
     if dim < 1 or iterations < 0 or seed < 0:
         raise InputError(f"dim must be at least 1, iterations and seed at least 0, got {dim}, {iterations} and {seed}.")
-    if not 0 <= power <= 1:
-        raise InputError(f"power must be between 0 and 1, got {power}.")
+    if not 0 <= value_power <= 1:
+        raise InputError(f"value_power must be between 0 and 1, got {value_power}.")
     numbered = TokenSequences.of(sequences)
     corpus = FrequentWords.of(numbered, min_count)
     if dim >= len(corpus.words):
@@ -78,11 +81,13 @@ def train_lsa(
     with TemporaryDirectory() as temporary:
         folder = scratch or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        counted = count_cooccurrences(corpus, folder, window=window, sides=sides, distance=distance, memory=memory)
+        counted = count_cooccurrences(
+            corpus, folder, window=window, sides=sides, distance=distance, memory=memory, workers=workers
+        )
         information = ppmi(counted, shift=shift, smoothing=smoothing)
     if not information.nnz:
         raise InputError("No two words stand together more often than by chance: give more text, or lower shift.")
-    vectors = singular_vectors(information, dim, power=power, solver=solver, iterations=iterations, seed=seed)
+    vectors = singular_vectors(information, dim, power=value_power, solver=solver, iterations=iterations, seed=seed)
     source = {
         "method": "lsa",
         "window": window,
@@ -91,7 +96,7 @@ def train_lsa(
         "min_count": min_count,
         "shift": shift,
         "smoothing": smoothing,
-        "power": power,
+        "value_power": value_power,
         "solver": solver,
         "iterations": iterations,
         "seed": seed,

@@ -25,7 +25,8 @@ def model_card(card: Mapping[str, Any], source: Mapping[str, Any]) -> str:
     for title, facts in sections.items():
         lines += [f"## {title}", "", *_listed(facts), ""]
     if source.get("loss"):
-        lines += ["## Loss", "", "| epoch | mean of a token |", "|--:|--:|"]
+        of = "pair" if "pairs" in source else "token"
+        lines += ["## Loss", "", f"| epoch | mean of a {of} |", "|--:|--:|"]
         lines += [f"| {epoch} | {loss:.4f} |" for epoch, loss in enumerate(source["loss"], start=1)]
         lines.append("")
     if card["neighbours"]:

@@ -15,9 +15,14 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals a
 OPTIONS = {
     "word2vec": ["--dim", 32, "--epochs", 8],
     "fasttext": ["--dim", 16, "--epochs", 8, "--buckets", 2000, "--cbow"],
+    "glove": ["--dim", 100, "--epochs", 8],
 }
 # what is there when the run is killed
-SIGNS = {"word2vec": ["spool/000000", "checkpoints/epoch-000002"], "fasttext": ["checkpoints/epoch-000001"]}
+SIGNS = {
+    "word2vec": ["spool/000000", "checkpoints/epoch-000002"],
+    "fasttext": ["checkpoints/epoch-000001"],
+    "glove": ["checkpoints/pairs/job.json", "checkpoints/epoch-000002"],
+}
 
 
 @pytest.fixture(scope="module")

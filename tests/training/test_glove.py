@@ -193,7 +193,7 @@ def test_the_table_and_what_it_says_of_itself(tmp_path):
     assert len(source.pop("loss")) == 2
     assert source == {
         "method": "glove", "window": 2, "sides": "both", "distance": "harmonic", "min_count": 2, "x_max": 5,
-        "alpha": 0.75, "learning_rate": 0.05, "epochs": 2, "seed": 1, "workers": 1, "tokens": 7, "pairs": 7,
+        "weight_power": 0.75, "learning_rate": 0.05, "epochs": 2, "seed": 1, "workers": 1, "tokens": 7, "pairs": 7,
     }  # fmt: skip
     assert train_glove(topics(20), scratch=tmp_path / "new", **SMALL).rows.any()
     assert not (tmp_path / "new" / "shuffled.bin").exists()
@@ -209,8 +209,8 @@ def test_the_table_and_what_it_says_of_itself(tmp_path):
         ({"x_max": 0.0}, "x_max must be above 0 and finite, got 0.0"),
         ({"x_max": float("nan")}, "x_max must be above 0 and finite, got nan"),
         ({"learning_rate": float("inf")}, "learning_rate must be above 0 and finite, got inf"),
-        ({"alpha": 1.5}, "alpha must be between 0 and 1, got 1.5"),
-        ({"window": 0}, "window must be at least 1 word"),
+        ({"weight_power": 1.5}, "weight_power must be between 0 and 1, got 1.5"),
+        ({"window": 0}, "window must be between 1 and 10000 words, got 0"),
         ({"min_count": 10**6}, "No word occurs 1000000 times"),
     ],
 )

@@ -28,7 +28,7 @@ def dense_svd(matrix, dim, power):
 @pytest.mark.parametrize("solver", ["randomized", "arpack"])
 def test_vectors_are_those_of_a_dense_svd(power, solver, tmp_path):
     text = sentences(300, 60)
-    table = train_lsa(text, dim=5, min_count=2, window=2, power=power, solver=solver, iterations=60)
+    table = train_lsa(text, dim=5, min_count=2, window=2, value_power=power, solver=solver, iterations=60)
     corpus = FrequentWords.of(TokenSequences.of(text), 2)
     information = ppmi(count_cooccurrences(corpus, tmp_path, window=2, distance="linear")).toarray()
     assert list(table.words) == corpus.words
@@ -77,7 +77,7 @@ def test_the_table_and_what_it_says_of_itself(tmp_path):
     assert 0 < source.pop("pairs") <= 7
     assert source == {
         "method": "lsa", "window": 2, "sides": "both", "distance": "linear", "min_count": 2, "shift": 1.0,
-        "smoothing": 0.75, "power": 0.5, "solver": "randomized", "iterations": 7, "seed": 1, "tokens": 7,
+        "smoothing": 0.75, "value_power": 0.5, "solver": "randomized", "iterations": 7, "seed": 1, "tokens": 7,
     }  # fmt: skip
     assert (tmp_path / "counts.npy").exists()
 
@@ -88,7 +88,7 @@ def test_the_table_and_what_it_says_of_itself(tmp_path):
         ({"dim": 0}, "dim must be at least 1"),
         ({"iterations": -1}, "iterations and seed at least 0, got 8, -1 and 1"),
         ({"seed": -1}, "iterations and seed at least 0, got 8, 7 and -1"),
-        ({"power": 2.0}, "power must be between 0 and 1, got 2.0"),
+        ({"value_power": 2.0}, "value_power must be between 0 and 1, got 2.0"),
         ({"solver": "magic"}, "solver must be 'randomized' or 'arpack', got 'magic'"),
         ({"dim": 10**4}, "LSA gives fewer dimensions than there are words"),
         ({"shift": 1e9}, "No two words stand together more often than by chance: give more text, or lower shift"),
