@@ -177,5 +177,6 @@ def _print_result(options: TrainingOptions, table: "WordTable") -> None:
     tokens, covered = card["corpus"]["tokens"], card["vocabulary"]["coverage"]
     print(f"{options.out}: {len(table)} words, {table.dim} dimensions, {covered:.1%} of {tokens} tokens")
     if source.get("loss"):
-        print(f"loss, a token's mean: {source['loss'][0]:.4f} in the first epoch, {source['loss'][-1]:.4f} in the last")
+        of = "pair" if "pairs" in source else "token"
+        print(f"loss, a {of}'s mean: {source['loss'][0]:.4f} in the first epoch, {source['loss'][-1]:.4f} in the last")
     print(f"model card: {options.out / FILE}")
