@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spacy_embed.errors import InputError
 from spacy_embed.progress import progress_bar
 from spacy_embed.types import Floats2d
-from spacy_embed.vectors.compression import READ_ERRORS, open_binary, read_head, share_read
+from spacy_embed.vectors.compression import READ_ERRORS, most_bytes, open_binary, read_head, share_read
 from spacy_embed.vectors.formats import Reading, VectorFormat
 from spacy_embed.vectors.table_builder import TableBuilder
 from spacy_embed.vectors.text_format import text_layout
@@ -58,7 +58,7 @@ def _read_rows(path: Path, words: int, dim: int, builder: TableBuilder) -> bool:
     """Read until the words that the header claims are there; whether it stopped before, because the table is full."""
     split_rows = _compiled_split_rows() if words > _LEAST_WORDS_TO_COMPILE_FOR else _split_rows_in_python
     longest = 4 * dim + _LONGEST_WORD
-    buffer = bytearray(max(_BLOCK_BYTES, longest))
+    buffer = bytearray(min(max(_BLOCK_BYTES, longest), most_bytes(path) + 1))
     places = np.empty((_MOST_ROWS, 2), np.int64)
     filled = found = 0
     with (

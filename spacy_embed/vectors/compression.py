@@ -42,6 +42,11 @@ def share_read(file: IO[bytes], path: Path) -> float:
     return on_disk.tell() / max(path.stat().st_size, 1)
 
 
+def most_bytes(path: Path) -> int:
+    """As many bytes as a file holds, or at most holds when it is unpacked."""
+    return path.stat().st_size * (_MOST_BYTES_OF_A_GZIP_BYTE if path.suffix == ".gz" else 1)
+
+
 def is_large_text(path: Path) -> bool:
     """Whether a text takes longer to read in plain Python than a compiled loop takes to come up: over 16 MB."""
     return path.stat().st_size * (_TEXT_BYTES_OF_A_GZIP_BYTE if path.suffix == ".gz" else 1) > _LEAST_LARGE_BYTES
@@ -49,3 +54,5 @@ def is_large_text(path: Path) -> bool:
 
 _LEAST_LARGE_BYTES = 1 << 24
 _TEXT_BYTES_OF_A_GZIP_BYTE = 3
+# DEFLATE cannot do better than 1032 to 1
+_MOST_BYTES_OF_A_GZIP_BYTE = 1100

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from spacy_embed.errors import InputError
 from spacy_embed.progress import progress_bar
-from spacy_embed.vectors.compression import READ_ERRORS, open_binary, share_read
+from spacy_embed.vectors.compression import READ_ERRORS, most_bytes, open_binary, share_read
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -37,7 +37,7 @@ def line_blocks(path: Path, *, skip_line: bool, longest_line: int) -> Iterator[L
     Raises:
         InputError: The file is damaged, or holds a longer line.
     """
-    buffer = bytearray(max(_BLOCK_BYTES, longest_line) + 1)
+    buffer = bytearray(min(max(_BLOCK_BYTES, longest_line), most_bytes(path) + 1) + 1)
     filled = 0
     try:
         with (

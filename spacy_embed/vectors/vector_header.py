@@ -4,11 +4,10 @@ import re
 from pathlib import Path
 
 from spacy_embed.errors import InputError
+from spacy_embed.vectors.compression import most_bytes
 
 _HEADER = re.compile(rb"\s*([0-9]{1,40})\s+([0-9]{1,40})\s*")
 _MOST_DIMENSIONS = 1 << 20
-# DEFLATE cannot do better than 1032 to 1
-_BYTES_OF_A_GZIP_BYTE = 1100
 
 
 def header_of(line: bytes) -> tuple[int, int] | None:
@@ -26,8 +25,7 @@ def refuse_impossible_header(path: Path, words: int, dim: int, *, least_bytes_a_
     if dim == 0:
         raise InputError(f"{path}, line 1: the header claims vectors of 0 dimensions.")
     size = path.stat().st_size
-    most_bytes = size * (_BYTES_OF_A_GZIP_BYTE if path.suffix == ".gz" else 1)
-    if dim > _MOST_DIMENSIONS or words * dim * least_bytes_a_number > most_bytes:
+    if dim > _MOST_DIMENSIONS or words * dim * least_bytes_a_number > most_bytes(path):
         raise InputError(
             f"{path} is truncated or damaged: its header claims {words} words of {dim} dimensions, "
             f"but the file has only {size} bytes. Fetch it again."
