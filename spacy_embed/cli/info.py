@@ -65,6 +65,12 @@ def _index_facts(path: Path, verify: bool) -> dict[str, Any]:
         "kind": "index",
         **{name: getattr(index.manifest, name) for name in _INDEX_FACTS},
         "deleted": index.manifest.positions - index.manifest.documents,
+        "encoders": {name: _fitted_facts(encoder) for name, encoder in index.reader.learned.items()},
         "rows": len(index.table.rows),
         "bytes": sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
     }
+
+
+def _fitted_facts(encoder: Any) -> dict[str, Any]:
+    """How an encoder learned from judgements was fitted."""
+    return {name: getattr(encoder.learned, name) for name in ("queries", "margin", "epochs", "start", "fitted")}

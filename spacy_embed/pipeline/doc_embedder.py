@@ -26,6 +26,7 @@ from spacy_embed.pipeline.spacy_table import SpacyTable
 from spacy_embed.pipeline.word_frequencies import row_frequencies
 from spacy_embed.retrieval.corpus import read_corpus
 from spacy_embed.state import state_from_bytes, state_to_bytes
+from spacy_embed.training.encoder_file import load_encoder
 from spacy_embed.types import Floats2d, Rows, Weights
 from spacy_embed.vectors import load_vectors
 from spacy_embed.vectors.directory_format import is_table, open_table
@@ -148,21 +149,28 @@ class DocEmbedder:
         *,
         nlp: Language | None = None,
         corpus: str | None = None,
+        encoder: str | None = None,
     ) -> None:
-        """Fit the weighting (idf, frequencies, components) on a stated corpus.
+        """Fit the weighting (idf, frequencies, components) on a stated corpus, and take an encoder's word weights.
 
         Args:
             get_examples: Training examples, whose texts are used when no corpus is named.
             nlp: The pipeline.
             corpus: Path of a corpus that ``spacy-embed index`` reads.
+            encoder: Path of an encoder that ``spacy-embed fit --out`` learned from judgements; for method ``tfidf``.
 
         Raises:
-            InputError: It needs a corpus and got none, or only spaCy's dummy example.
+            InputError: It needs a corpus and got none, or only spaCy's dummy example; or the encoder is of another
+                language, dimension or method.
         """
         if self._vectors is not None:
             _ = self.table  # a missing table is better found now than at the first Doc
-        if not self.embedding.learns:
-            return
+        if self.embedding.learns:
+            self._learn(get_examples, corpus)
+        if encoder is not None:
+            self.take_encoder(Path(encoder))
+
+    def _learn(self, get_examples: Callable[[], Iterable[Example]], corpus: str | None) -> None:
         if corpus is not None:
             self.fit_texts(document.full_text for document in read_corpus(Path(corpus)))
             return
@@ -176,6 +184,14 @@ class DocEmbedder:
                 "(spaCy's dummy example does not count): pass examples to nlp.initialize, or set corpus under "
                 f"[initialize.components.{self.name}]."
             )
+
+    def take_encoder(self, file: Path) -> None:
+        """Weigh and map as an encoder learned to, over the TF-IDF that is fitted here; see ``initialize``."""
+        encoder = load_encoder(file)
+        if encoder.lang != self.nlp.lang:
+            raise InputError(f"{file} was fitted on words of language {encoder.lang!r}, but this is {self.nlp.lang!r}.")
+        self.embedding = encoder.embedding(self.embedding, self.table)
+        self._forget()
 
     def fit_texts(self, texts: Iterable[str]) -> None:
         """Fit on texts, passed through the components that stand before this one."""
