@@ -90,11 +90,12 @@ class VectorFormat:
 
 def all_formats() -> tuple[VectorFormat, ...]:
     """Every format, in the order in which they are asked: those that say less about themselves come later."""
-    from spacy_embed.vectors import binary_format, directory_format, fasttext_format, text_format
+    from spacy_embed.vectors import binary_format, directory_format, fasttext_format, spacy_format, text_format
 
     return (
         directory_format.TABLE_FOLDER,
         fasttext_format.FASTTEXT_BINARY,
+        spacy_format.SPACY_FOLDER,
         text_format.WORD2VEC_TEXT,
         text_format.GLOVE_TEXT,
         binary_format.WORD2VEC_BINARY,
