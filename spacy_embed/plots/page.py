@@ -18,6 +18,7 @@ from spacy_embed.plots.projection import Projection
 _FONT = "Noto Sans, Noto Sans CJK SC, PingFang SC, Microsoft YaHei, system-ui, sans-serif"
 _INK, _SOFT, _LINE = "#1d2330", "#5d6678", "#dfe3ea"
 _DOCUMENT = "map-document"
+_TOOLTIP = '<div style="max-width: 26rem; white-space: normal">@detail</div>'
 _MODEL_ID = re.compile(r"p\d+")
 
 
@@ -77,7 +78,7 @@ def _document(points: Points, projection: Projection, labels: bool) -> Any:
         usual = int(np.argmin(points.is_marked[group.members]))
         items.append(LegendItem(label=f"{group.name} ({len(group.members)})", renderers=[dots], index=usual))
     hovered = [dots for dots, _ in drawn]
-    plot.add_tools(HoverTool(tooltips="@detail", renderers=hovered, point_policy="follow_mouse"))
+    plot.add_tools(HoverTool(tooltips=_TOOLTIP, renderers=hovered, point_policy="follow_mouse"))
     if len(classes) > 1:
         legend = Legend(items=items, click_policy="hide", border_line_color=None)
         legend.label_text_color, legend.label_text_font = _INK, _FONT

@@ -50,7 +50,9 @@ def draw_png(file: Path, points: Points, projection: Projection, title: str, *, 
     require("matplotlib", extra="viz", purpose="draw a picture")
     from matplotlib import rc_context
 
-    classes = classes_of(points.classes)
+    points = points._replace(labels=[_printable(label) for label in points.labels])
+    title = _printable(title)
+    classes = classes_of([_printable(name) for name in points.classes])
     fonts = choose_fonts([title, *(points.labels if labels else ()), *(group.name for group in classes)])
     # not the user's own settings: the same picture everywhere
     settings: dict[str, Any] = {"font.family": fonts.families, "font.size": _FONT_SIZE, "axes.unicode_minus": False}
@@ -84,12 +86,18 @@ def draw_png(file: Path, points: Points, projection: Projection, title: str, *, 
     return Drawn(n_labels, fonts.missing)
 
 
+def _printable(text: str) -> str:
+    """One line, without what a font engine refuses: control characters and lone surrogates."""
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\ufffd" for c in text)
+
+
 def _figure(title: str, projection: Projection) -> tuple[Any, Any]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained", facecolor="white")
+    figure: Any = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
     axes = figure.add_subplot()
     # parse_math: a dollar sign in a word is no formula
     axes.set_title(title, loc="left", fontsize=13, fontweight="bold", color=_INK, pad=24, parse_math=False)
