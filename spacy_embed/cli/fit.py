@@ -111,11 +111,14 @@ def _report(index: "Snapshot", name: str, encoder: "JudgedEncoder", seconds: flo
 
 def _changed_words(index: "Snapshot", encoder: "JudgedEncoder") -> tuple[dict[str, float], dict[str, float]]:
     """The words whose weights judgements changed most, and by what factor."""
+    from spacy_embed.retrieval.encoded import form_of
+
     assert encoder.factors is not None
     rows = index.table.keys.word_rows
     factors = np.where(rows >= 0, encoder.factors[np.maximum(rows, 0)], np.float32(1.0))
     order = np.argsort(factors, kind="stable")
     lowered = [i for i in order[:_WORDS_SHOWN].tolist() if factors[i] < 1]
     raised = [i for i in order[::-1][:_WORDS_SHOWN].tolist() if factors[i] > 1]
-    named = [{index.table.keys.word(i): round(float(factors[i]), 3) for i in some} for some in (raised, lowered)]
+    shown = form_of if len(index.languages) == 1 else str
+    named = [{shown(index.table.keys.word(i)): round(float(factors[i]), 3) for i in some} for some in (raised, lowered)]
     return named[0], named[1]

@@ -89,7 +89,7 @@ def triplet_loss(
         margin: Above 0; cosines lie in [-1, 1].
     """
     both = Bags.concatenate([queries, documents])
-    used, columns = np.unique(both.rows, return_inverse=True)
+    used, columns = _used_rows(both.rows, len(table))
     rows, precision = np.asarray(table[used]), table.dtype
     factors = np.exp(parameters.log_factors[factor_of[used]]).astype(precision)
     projection = parameters.projection.astype(precision)
@@ -108,6 +108,13 @@ def triplet_loss(
         np.bincount(factor_of[used], weights=of_factors, minlength=n_factors).astype(np.float64),
         np.asarray(of_projected.T @ sums, dtype=np.float64),
     )
+
+
+def _used_rows(rows: Rows, n_rows: int) -> tuple[Ints1d, Ints1d]:
+    """The distinct rows, ascending, and where each of ``rows`` stands among them; no sort is needed for that."""
+    is_used = np.zeros(n_rows, bool)
+    is_used[rows] = True
+    return np.flatnonzero(is_used), (np.cumsum(is_used) - 1)[rows]
 
 
 def _units(embeddings: NDArray[np.floating]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
