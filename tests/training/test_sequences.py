@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_embed.errors import InputError
@@ -13,6 +13,7 @@ from spacy_embed.training.sequences import Numbering, TokenSequences
 TOKENS = st.lists(st.lists(st.text(max_size=3)), max_size=8)
 
 
+@settings(deadline=None)
 @given(TOKENS)
 def test_numbering_and_reading_give_the_same_sequences_without_empty_ones(sequences):
     numbered = TokenSequences.of(sequences)
@@ -25,6 +26,7 @@ def test_numbering_and_reading_give_the_same_sequences_without_empty_ones(sequen
     assert numbered.n_sequences == sum(map(bool, sequences))
 
 
+@settings(deadline=None)
 @given(TOKENS, TOKENS)
 def test_the_digest_is_that_of_the_sequences(one, other):
     same = [s for s in one if s] == [s for s in other if s]
