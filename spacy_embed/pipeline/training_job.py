@@ -27,7 +27,7 @@ from spacy_embed.retrieval.token_spool import CHUNK, TokenSpool
 from spacy_embed.training import model_card
 from spacy_embed.training.checkpoints import Checkpoints
 from spacy_embed.training.dimensions import fourth_root
-from spacy_embed.training.phrases import Scoring, checked_threshold, join_phrases
+from spacy_embed.training.phrases import JoinedPhrases, Scoring, checked_threshold, join_phrases
 from spacy_embed.training.sequences import TokenSequences
 from spacy_embed.vectors.directory_format import MARKER, open_table, write_table
 from spacy_embed.vectors.word_table import WordTable
@@ -144,44 +144,53 @@ def train_table(
 
 
 def _trained(job: TrainingJob, spool: TokenSpool, scratch: Path, tell: Callable[[str], None]) -> WordTable:
-    sequences = spool.sequences()
     if len(spool.languages) > 1:
         tell(f"one table for {', '.join(sorted(spool.languages))}: same spellings share a vector")
-    phrases: dict[str, float] = {}
-    if job.phrases:
-        sequences, phrases = join_phrases(
-            sequences,
-            scratch / "phrases",
-            passes=job.phrases,
-            scoring=job.phrase_scoring,
-            threshold=job.phrase_threshold,
-        )
-        best = sorted(phrases, key=lambda phrase: -phrases[phrase])[:_SHOWN_PHRASES]
-        tell(f"{len(phrases)} phrases found" + (f", such as {', '.join(best)}" if best else ""))
-    kept = int((sequences.counts >= job.min_count).sum())
-    dim = job.dim or fourth_root(kept)
-    if job.dim is None:
-        tell(
-            f"{dim} dimensions: the fourth root of {kept} words, a rule of thumb and no law; "
-            "word similarity usually wants 100 to 300"
-        )
-    run = {"method": job.method, "dim": dim, "text": sequences.digest, "settings": job.settings}
+    sequences, phrases = _with_phrases(job, spool.sequences(), scratch, tell)
+    dim = job.dim or _rule_of_thumb(int((sequences.counts >= job.min_count).sum()), tell)
     versions = {"spacy-embed": __version__, **{name: version(name) for name in _LIBRARIES}}
-    checkpoints = Checkpoints(
-        scratch / CHECKPOINTS, {**run, "versions": versions}, every=job.checkpoint_every, tell=tell
-    )
+    run = {"method": job.method, "dim": dim, "text": sequences.digest, "settings": job.settings, "versions": versions}
+    checkpoints = Checkpoints(scratch / CHECKPOINTS, run, every=job.checkpoint_every, tell=tell)
     started = time.perf_counter()
     table = job.trainer(sequences, dim=dim, checkpoints=checkpoints)
-    seconds = time.perf_counter() - started
+    run_facts: dict[str, Any] = {"seconds_of_training": round(time.perf_counter() - started, 1)}
+    if checkpoints.resumed_after:
+        run_facts["went_on_after_epoch"] = checkpoints.resumed_after
     card = {
         "dim": table.dim,
         "corpus": _corpus_facts(job, spool, sequences, phrases),
         "vocabulary": _vocabulary_facts(sequences, table, job.min_count),
-        "run": {"seconds_of_training": round(seconds, 1)},
+        "run": run_facts,
         "versions": {**versions, "python": platform.python_version()},
         **_scores(job, table, sequences),
     }
     return WordTable(table.keys, table.rows, {**table.metadata, "card": card}, None, table.extras)
+
+
+def _with_phrases(
+    job: TrainingJob, sequences: TokenSequences, scratch: Path, tell: Callable[[str], None]
+) -> JoinedPhrases:
+    if not job.phrases:
+        return JoinedPhrases(sequences, {})
+    joined = join_phrases(
+        sequences,
+        scratch / "phrases",
+        passes=job.phrases,
+        scoring=job.phrase_scoring,
+        threshold=job.phrase_threshold,
+    )
+    best = sorted(joined.phrases, key=lambda phrase: -joined.phrases[phrase])[:_SHOWN_PHRASES]
+    tell(f"{len(joined.phrases)} phrases found" + (f", such as {', '.join(best)}" if best else ""))
+    return joined
+
+
+def _rule_of_thumb(n_words: int, tell: Callable[[str], None]) -> int:
+    dim = fourth_root(n_words)
+    tell(
+        f"{dim} dimensions: the fourth root of {n_words} words, a rule of thumb and no law; "
+        "word similarity usually wants 100 to 300"
+    )
+    return dim
 
 
 def _corpus_facts(

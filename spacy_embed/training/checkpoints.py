@@ -36,6 +36,9 @@ class Checkpoints:
             thrown away.
         every: Epochs between two; 0 for none.
         tell: Called with a line about a run that goes on.
+
+    Attributes:
+        resumed_after: Epochs that were done before this run went on; 0 for one from the start.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Checkpoints:
         self.run = json.loads(json.dumps(run))
         self.every = every
         self.tell = tell
+        self.resumed_after = 0
 
     def latest(self) -> Checkpoint | None:
         """Where this run stopped; None at its start. Raises InputError when the checkpoint is damaged."""
@@ -58,6 +62,7 @@ class Checkpoints:
                 checkpoint = Checkpoint(int(state["epoch"]), arrays, dict(state["facts"]))
             except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
                 raise InputError(f"The checkpoint at {place} is damaged ({error}): remove it to start over.") from error
+            self.resumed_after = checkpoint.epoch
             self.tell(f"going on after epoch {checkpoint.epoch}, from the checkpoint of a run that was interrupted")
             return checkpoint
         return None

@@ -150,6 +150,8 @@ def test_a_run_goes_on_where_it_was_interrupted(text_file, tmp_path, monkeypatch
     assert told == ["going on after epoch 1, from the checkpoint of a run that was interrupted"]
     assert table.fingerprint == unbroken.fingerprint
     assert table.metadata["source"] == unbroken.metadata["source"]
+    assert table.metadata["card"]["run"]["went_on_after_epoch"] == 1
+    assert "went_on_after_epoch" not in unbroken.metadata["card"]["run"]
     assert not scratch_folder(tmp_path / "out").exists()
 
 
