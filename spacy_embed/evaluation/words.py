@@ -6,10 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spacy_embed.embedding import unit_rows
 from spacy_embed.evaluation.word_lookup import WordLookup
 from spacy_embed.evaluation.word_pairs import WordPair
-from spacy_embed.types import Doubles1d
+from spacy_embed.types import Doubles1d, Doubles2d, Ints1d
 from spacy_embed.vectors.word_table import WordTable
 
 
@@ -49,8 +48,7 @@ def word_similarity(table: WordTable, pairs: Sequence[WordPair], lookup: WordLoo
     right = np.array([place[pair[1]] for pair in pairs], np.int64)
     scores = np.array([pair[2] for pair in pairs], np.float64)
     covered = found.known[left] & found.known[right]
-    units = unit_rows(found.vectors).astype(np.float64)
-    cosines = np.einsum("ij,ij->i", units[left[covered]], units[right[covered]])
+    cosines = _cosines(found.vectors.astype(np.float64), left[covered], right[covered])
     everywhere = np.full(len(pairs), cosines.mean() if len(cosines) else 0.0)
     everywhere[covered] = cosines
     return WordSimilarity(
@@ -60,6 +58,14 @@ def word_similarity(table: WordTable, pairs: Sequence[WordPair], lookup: WordLoo
         spearman_all=_spearman(everywhere, scores),
         composed=int(found.composed.sum()),
     )
+
+
+def _cosines(vectors: Doubles2d, left: Ints1d, right: Ints1d) -> Doubles1d:
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    products = np.einsum("ij,ij->i", vectors[left], vectors[right])
+    # equal cosines are to tie, however they were rounded
+    cosines: Doubles1d = np.round(products / (lengths[left] * lengths[right]), 12)
+    return cosines
 
 
 def _spearman(values: Doubles1d, scores: NDArray[np.float64]) -> float:

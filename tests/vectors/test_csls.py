@@ -40,7 +40,9 @@ def test_csls_is_brute_force(seed, n, m, k, wanted):
     order = np.argsort(-expected, axis=1)[:, :wanted]
     assert found.positions.shape == (n, min(wanted, m))
     np.testing.assert_allclose(found.scores, np.take_along_axis(expected, order, axis=1), atol=1e-5)
-    np.testing.assert_allclose(np.take_along_axis(expected, found.positions.astype(int), axis=1), found.scores, atol=1e-5)
+    np.testing.assert_allclose(
+        np.take_along_axis(expected, found.positions.astype(int), axis=1), found.scores, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("at_once", [1, 37, 1 << 20])
