@@ -90,12 +90,24 @@ class VectorFormat:
 
 def all_formats() -> tuple[VectorFormat, ...]:
     """Every format, in the order in which they are asked: those that say less about themselves come later."""
-    from spacy_embed.vectors import binary_format, directory_format, fasttext_format, spacy_format, text_format
+    from spacy_embed.vectors import (
+        binary_format,
+        directory_format,
+        fasttext_format,
+        floret_format,
+        model2vec_format,
+        navec_format,
+        spacy_format,
+        text_format,
+    )
 
     return (
         directory_format.TABLE_FOLDER,
         fasttext_format.FASTTEXT_BINARY,
         spacy_format.SPACY_FOLDER,
+        model2vec_format.MODEL2VEC_FOLDER,
+        navec_format.NAVEC,
+        floret_format.FLORET_TEXT,
         text_format.WORD2VEC_TEXT,
         text_format.GLOVE_TEXT,
         binary_format.WORD2VEC_BINARY,
@@ -108,8 +120,12 @@ def format_of(path: Path) -> VectorFormat:
     Raises:
         InputError: There is nothing, it cannot be read, or it is in none of the formats.
     """
+    from spacy_embed.vectors import directory_format
     from spacy_embed.vectors.compression import read_head
 
+    if directory_format.is_table(path):
+        # opened in milliseconds: the other formats need not even be imported
+        return directory_format.TABLE_FOLDER
     if not path.exists():
         raise InputError(f"There are no vectors at {path}: check the path.")
     head = b"" if path.is_dir() else read_head(path)

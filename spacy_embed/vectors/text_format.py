@@ -100,6 +100,16 @@ def read_text(path: Path, reading: Reading) -> WordTable:
     return reader.read()
 
 
+def read_rows(path: Path, words: int, dim: int, reading: Reading) -> WordTable:
+    """Read the lines after a first line that says by other means how many words and dimensions follow.
+
+    Raises:
+        InputError: As ``read_text``.
+    """
+    refuse_impossible_header(path, words, dim, least_bytes_a_number=2)
+    return _TextReader(path, TextLayout(words, dim), reading).read()
+
+
 class _TextReader:
     """Reads one file."""
 
