@@ -155,7 +155,7 @@ def lsa_command(
     min_count: MinCount = 5,
     shift: Annotated[float, typer.Option(help="k of shifted PPMI; 1: none.")] = 1.0,
     smoothing: Annotated[float, typer.Option(help="Power of context counts; 1: none.")] = 0.75,
-    value_power: Annotated[float, typer.Option(help="Of the singular values: 0 leaves them out.")] = 0.5,
+    value_power: Annotated[float, typer.Option(help="Of the singular values: 0 leaves them out.")] = 0.25,
     solver: Annotated[
         Literal["randomized", "arpack"], typer.Option(help="arpack is exact, and slower.")
     ] = "randomized",

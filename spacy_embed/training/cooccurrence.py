@@ -42,6 +42,19 @@ class Cooccurrences(NamedTuple):
         within = np.clip(self.offsets[first : last + 2], start, end)
         return np.repeat(np.arange(first, last + 1, dtype=np.int32), np.diff(within))
 
+    def ranges(self, most: int = 1 << 22) -> list[tuple[int, int]]:
+        """All entries from the first to the last, so many at a time: where each part begins and ends."""
+        n = len(self.counts)
+        return [(start, min(start + most, n)) for start in range(0, n, most)]
+
+    def met(self) -> NDArray[np.bool_]:
+        """bool[2, words], which words have an entry at all, as words and as contexts."""
+        met = np.zeros((2, len(self.offsets) - 1), np.bool_)
+        met[0] = np.diff(self.offsets) > 0
+        for start, end in self.ranges():
+            met[1, self.columns[start:end]] = True
+        return met
+
 
 def count_cooccurrences(
     corpus: FrequentWords,

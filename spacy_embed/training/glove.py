@@ -52,7 +52,7 @@ def train_glove(
     x_max: float = 10.0,
     weight_power: float = 0.75,
     learning_rate: float = 0.05,
-    epochs: int = 25,
+    epochs: int = 15,
     seed: int = 1,
     workers: int = 1,
     memory: int = 1 << 30,
@@ -80,7 +80,8 @@ def train_glove(
         checkpoints: Where the run is saved, and goes on from.
 
     Returns:
-        A table in memory, float32[words, dim], words by falling frequency: sums of word and context vectors.
+        A table in memory, float32[words, dim], words by falling frequency: sums of word and context vectors. A word
+        that stands alone wherever it stands has a zero row and counts as not in the table.
         ``metadata["source"]["loss"]`` is that of each epoch, a pair's mean.
 
     Raises:
@@ -103,6 +104,8 @@ def train_glove(
             blocks = shuffle_pairs(counted, shuffled, seed=seed, word_bytes=8 * (dim + 1))
             state = initial_state(len(corpus.words), dim, seed)
             loss = descend(blocks, state, settings, checkpoints)
+            # what was never trained is noise
+            state.parameters[~counted.met()] = 0
         finally:
             shuffled.unlink(missing_ok=True)
     source = {

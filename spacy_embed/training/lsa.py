@@ -29,7 +29,7 @@ def train_lsa(
     min_count: int = 2,
     shift: float = 1.0,
     smoothing: float = 0.75,
-    value_power: float = 0.5,
+    value_power: float = 0.25,
     solver: Solver = "randomized",
     iterations: int = 7,
     seed: int = 1,
@@ -49,6 +49,7 @@ def train_lsa(
         shift: See ``ppmi``.
         smoothing: See ``ppmi``.
         value_power: p, how much the singular values weigh: 1 is the SVD's own, 0 leaves them out (section 3.3 there).
+            Word similarity is best near 0; the fewer words there are, the more noise that lets in.
         solver: ``randomized`` (Halko, Martinsson and Tropp 2011; scikit-learn) or ``arpack`` (exact; slower).
         iterations: Power iterations of the randomized solver.
         seed: The same seed gives the same bytes.

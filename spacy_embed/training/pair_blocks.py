@@ -92,8 +92,7 @@ def _parts(
     """The entries in running order, some at a time: the block of each, and the entry itself."""
     # NumPy sorts 16 bits by radix
     dtype = np.uint16 if n_groups**2 <= 1 << 16 else np.uint32
-    for start in range(0, len(matrix.counts), _CHUNK_PAIRS):
-        end = min(start + _CHUNK_PAIRS, len(matrix.counts))
+    for start, end in matrix.ranges(_CHUNK_PAIRS):
         entries = np.empty(end - start, _PAIR)
         entries["word"] = matrix.rows(start, end)
         entries["context"] = matrix.columns[start:end]

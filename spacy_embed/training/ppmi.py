@@ -11,13 +11,13 @@ _ENTRIES_AT_ONCE = 1 << 22
 
 
 def ppmi(counts: Cooccurrences, *, shift: float = 1.0, smoothing: float = 0.75) -> Any:
-    """``max(log(P(w, c) / (P(w) P(c))) - log(shift), 0)`` of every entry (Levy, Goldberg and Dagan 2015, section 3).
+    """``max(log(P(w, c) / (P(w) P(c))) - log(shift), 0)`` of every entry (Levy, Goldberg and Dagan 2015).
 
     Args:
         counts: X[word, context].
         shift: k of shifted PPMI, the negative samples of word2vec that it stands for; 1 for none, and below 1 entries
             are raised.
-        smoothing: P(c) is of counts to this power (equation 3), so that rare contexts weigh less; 1 for none.
+        smoothing: P(c) is of counts to this power (section 3.2), so that rare contexts weigh less; 1 for none.
 
     Returns:
         A SciPy CSR matrix of float32 over the same words and contexts; entries that are 0 are not in it.
@@ -31,9 +31,9 @@ def ppmi(counts: Cooccurrences, *, shift: float = 1.0, smoothing: float = 0.75) 
         raise InputError(f"shift must be above 0 and finite, got {shift}.")
     if not 0 <= smoothing <= 1:
         raise InputError(f"smoothing must be between 0 and 1, got {smoothing}.")
-    n_words, n_entries = len(counts.offsets) - 1, len(counts.counts)
+    n_words = len(counts.offsets) - 1
     of_word, of_context = np.zeros(n_words), np.zeros(n_words)
-    for start, end in _ranges(n_entries):
+    for start, end in counts.ranges(_ENTRIES_AT_ONCE):
         values = counts.counts[start:end]
         of_word += np.bincount(counts.rows(start, end), values, n_words)
         of_context += np.bincount(counts.columns[start:end], values, n_words)
@@ -42,7 +42,7 @@ def ppmi(counts: Cooccurrences, *, shift: float = 1.0, smoothing: float = 0.75) 
     smoothed = np.where(of_context > 0, of_context**smoothing, 0.0)
     log_context = np.log(np.where(of_context > 0, smoothed / smoothed.sum(), 1.0)) + np.log(shift)
     columns, data, per_word = [], [], np.zeros(n_words, np.int64)
-    for start, end in _ranges(n_entries):
+    for start, end in counts.ranges(_ENTRIES_AT_ONCE):
         rows, contexts = counts.rows(start, end), np.asarray(counts.columns[start:end])
         information = np.log(counts.counts[start:end].astype(np.float64)) - log_word[rows] - log_context[contexts]
         values = information.astype(np.float32)
@@ -52,7 +52,3 @@ def ppmi(counts: Cooccurrences, *, shift: float = 1.0, smoothing: float = 0.75) 
         per_word += np.bincount(rows[kept], minlength=n_words)
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(per_word)])
     return csr_matrix((np.concatenate(data), np.concatenate(columns), offsets), shape=(n_words, n_words))
-
-
-def _ranges(n: int) -> list[tuple[int, int]]:
-    return [(start, min(start + _ENTRIES_AT_ONCE, n)) for start in range(0, n, _ENTRIES_AT_ONCE)]

@@ -122,6 +122,18 @@ def test_the_matrix_is_sorted_mapped_and_symmetric(tmp_path):
         np.testing.assert_array_equal(matrix.rows(start, end), rows[start:end])
 
 
+@pytest.mark.parametrize(
+    ("sides", "as_word", "as_context"),
+    [("both", [1, 1, 1, 0], [1, 1, 1, 0]), ("left", [0, 1, 1, 0], [1, 1, 0, 0]), ("right", [1, 1, 0, 0], [0, 1, 1, 0])],
+)
+def test_words_that_met_any_other(sides, as_word, as_context, tmp_path):
+    corpus = FrequentWords.of(TokenSequences.of([["a", "b"], ["b", "c"], ["a"], ["c"], ["alone"]]), 1)
+    assert corpus.words == ["a", "b", "c", "alone"]
+    matrix = count_cooccurrences(corpus, tmp_path, sides=sides)
+    assert matrix.met().tolist() == [list(map(bool, as_word)), list(map(bool, as_context))]
+    assert matrix.ranges(2)[-1][1] == len(matrix.counts)
+
+
 def test_windows_are_laid_after_rare_words_are_taken_out(tmp_path):
     text = [["a", "rare", "b"], ["a", "b"]]
     assert counted(text, tmp_path, min_count=2, window=1) == {("a", "b"): 2.0, ("b", "a"): 2.0}

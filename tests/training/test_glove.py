@@ -199,6 +199,14 @@ def test_the_table_and_what_it_says_of_itself(tmp_path):
     assert not (tmp_path / "new" / "shuffled.bin").exists()
 
 
+@pytest.mark.parametrize("sides", ["both", "left", "right"])
+def test_a_word_without_company_has_no_vector(sides):
+    table = train_glove([["alone"], ["a", "b"], ["alone"]], dim=3, min_count=1, sides=sides, epochs=2)
+    assert table.find(["alone", "a", "b"]).tolist()[0] == -1
+    assert (table.find(["a", "b"]) >= 0).all()
+    assert np.isfinite(table.rows).all()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -77,7 +77,7 @@ def test_the_table_and_what_it_says_of_itself(tmp_path):
     assert 0 < source.pop("pairs") <= 7
     assert source == {
         "method": "lsa", "window": 2, "sides": "both", "distance": "linear", "min_count": 2, "shift": 1.0,
-        "smoothing": 0.75, "value_power": 0.5, "solver": "randomized", "iterations": 7, "seed": 1, "tokens": 7,
+        "smoothing": 0.75, "value_power": 0.25, "solver": "randomized", "iterations": 7, "seed": 1, "tokens": 7,
     }  # fmt: skip
     assert (tmp_path / "counts.npy").exists()
 

@@ -15,7 +15,7 @@ from tests.training.texts import sentences
 
 
 def dense(counts, *, shift, smoothing):
-    """Levy, Goldberg and Dagan 2015, sections 2.1, 3.2 and 3.4, word by word."""
+    """Levy, Goldberg and Dagan 2015, sections 2 and 3.2, word by word."""
     total = counts.sum()
     smoothed = np.where(counts.sum(0) > 0, counts.sum(0) ** smoothing, 0)
     values = np.zeros_like(counts)
