@@ -1,8 +1,8 @@
 """Conversion: every format to every other one with the same floats, changes of words, and bounded memory."""
 
-import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -101,6 +101,7 @@ def test_a_refused_conversion_leaves_nothing_behind(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["bad.txt"]
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from /proc")
 def test_memory_does_not_grow_with_the_file(tmp_path):
     n, dim = 60_000, 300
     with (tmp_path / "v.bin").open("wb") as file:
@@ -109,16 +110,16 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
         for i in range(n):
             file.write(b"w%d " % i + rows[i % 1000].tobytes())
     code = (
-        "import resource, sys\nfrom pathlib import Path\n"
-        "from spacy_embed.vectors.conversion import convert, Changes\n"
-        "import numpy, spacy_embed.vectors.binary_format\n"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "convert(Path(sys.argv[1]), Path(sys.argv[2]))\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+        "import sys\nfrom pathlib import Path\n"
+        "from spacy_embed.vectors.conversion import convert\n"
+        "from spacy_embed.vectors.formats import all_formats\nall_formats()\n"
+        "def peak():\n"
+        "    lines = open('/proc/self/status').read().splitlines()\n"
+        "    return next(int(line.split()[1]) for line in lines if line.startswith('VmHWM')) * 1024\n"
+        "before = peak()\nconvert(Path(sys.argv[1]), Path(sys.argv[2]))\nprint(peak() - before)"
     )
-    unit = 1024 if sys.platform == "linux" else 1
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > 0
-    command = [sys.executable, "-c", code, str(tmp_path / "v.bin"), str(tmp_path / "v.table")]
-    more = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout) * unit
-    # the fingerprint reads the 72 MB through a map, whose pages count
-    assert more < 1.6 * n * dim * 4
+    command = [sys.executable, "-c", code, str(tmp_path / "v.bin"), str(tmp_path / "copy.bin")]
+    more = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    # pages of the temporary file count while they are mapped, though the system can take them back: once the rows,
+    # not twice; the rest is blocks
+    assert more < n * dim * 4 + (48 << 20)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -240,3 +241,21 @@ def test_load_vectors_opens_folders_and_checks_the_dimension(folder):
         load_vectors(folder, dim=300)
     with pytest.raises(InputError, match="no vectors at"):
         load_vectors(folder / "missing")
+
+
+def test_opening_reads_no_rows(tmp_path):
+    """Ten gigabytes of rows (a file of holes) open at once."""
+    folder = tmp_path / "table"
+    WordTable.build(["a", "b"], [[1.0, 2.0], [3.0, 4.0]]).save(folder)
+    n, dim = 2_500_000, 1000
+    header = np.lib.format.header_data_from_array_1_0(np.empty((0, dim), np.float32)) | {"shape": (n, dim)}
+    with (folder / "rows.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        file.truncate(file.tell() + n * dim * 4)
+    facts = json.loads((folder / "table.json").read_text())
+    (folder / "table.json").write_text(json.dumps(facts | {"rows": n, "dim": dim}))
+    started = time.process_time()
+    table = load_vectors(folder)
+    assert time.process_time() - started < 0.5
+    assert table.rows.shape == (n, dim)
+    assert table.vector("b").tolist() == [0] * dim
