@@ -76,9 +76,7 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
     made = make_table(n, options.dim, folder)
     opened, opening = cpu_seconds(lambda: load_vectors(folder), 1)
     prepared, preparing = cpu_seconds(lambda: Neighborhood(made), 1)
-    say(
-        f"opened in {opening:.3f} s, lengths of all rows in {preparing:.3f} s ({opened:.3f} and {prepared:.3f} s of CPU)"
-    )
+    say(f"opened in {opening:.3f} s ({opened:.3f} s of CPU), lengths of all rows in {preparing:.3f} s ({prepared:.3f})")
     near = Neighborhood(made)
     units = unit_rows(made.rows)
     peer = KeyedVectors(options.dim, count=0)

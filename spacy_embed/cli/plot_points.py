@@ -78,7 +78,9 @@ def chosen_words(sources: dict[str, WordSource], words: Sequence[ChosenWord]) ->
     missing = []
     for word in words:
         of_word = [
-            _found(source, name, key) for name, source in sources.items() for key in source.known_keys(word.word)
+            _found(source, name, key)
+            for name, source in sources.items()
+            for key in source.known_keys(word.word) or ([word.word] if source.composes(word.word) else [])
         ]
         found += of_word
         classes += [word.word_class or one.source for one in of_word]
@@ -114,7 +116,7 @@ def neighbors_of(sources: dict[str, WordSource], word: str, k: int) -> Chosen:
     name, source = own or next(iter(sources.items()))
     (key,) = source.keys([word])
     vector = word_vectors(source.table, [key])
-    found = [_found(source, name, key)._replace(vector=vector[0], is_marked=True)]
+    found = [_found(source, name, key)._replace(is_marked=True)]
     for name, other in sources.items():
         (near,) = Neighborhood(other.table).of_vectors(vector, k, leave_out=[key] if other is source else [])
         found += [_found(other, name, neighbor.word) for neighbor in near]
@@ -123,8 +125,9 @@ def neighbors_of(sources: dict[str, WordSource], word: str, k: int) -> Chosen:
 
 
 def _found(source: WordSource, name: str, key: str) -> _Found:
-    row = int(source.table.find([key])[0])
-    vector = source.table.rows[row] if row >= 0 else np.zeros(source.table.dim, np.float32)
+    from spacy_embed.vectors.neighbors import word_vectors
+
+    (vector,) = word_vectors(source.table, [key])
     lang = key.partition(":")[0] if source.languages else ""
     return _Found(vector, source.form(key), " ".join(filter(None, (name, lang))))
 

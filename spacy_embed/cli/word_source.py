@@ -41,7 +41,11 @@ class WordSource:
         """The keys of a word that have a vector: none, one, or one of each language that has it."""
         candidates = self._candidates(word)
         known = [key for key, row in zip(candidates, self.table.find(candidates).tolist(), strict=True) if row >= 0]
-        return known[:1] if known and known[0] == word else known
+        return known[:1] if word in known else known
+
+    def composes(self, word: str) -> bool:
+        """Whether the table makes a vector of the word's parts."""
+        return not self.languages and self.table.composes and bool(self.table.compose([word]).any())
 
     def form(self, key: str) -> str:
         """What a reader calls a key: in an index, without its language."""
@@ -54,7 +58,7 @@ class WordSource:
             raise InputError(f"{word!r} is a word of {languages} in {self.path}: say which with --lang.")
         if known:
             return known[0]
-        if getattr(self.table, "composes", False) and self.table.compose([word]).any():
+        if self.composes(word):
             return word
         raise UnknownWordError(self.refusal(word))
 

@@ -133,7 +133,9 @@ def _as_json(near: list[Any]) -> list[dict[str, Any]]:
 
 
 def _print(title: str, near: list[Any], measure: str = "similarity") -> None:
-    table = Table(title=Text(title), title_justify="left")
+    # not the table's own title, which is folded to its width
+    output().print(Text(title, style="bold"))
+    table = Table()
     table.add_column("#", justify="right")
     table.add_column("word", overflow="fold")
     table.add_column(measure, justify="right")

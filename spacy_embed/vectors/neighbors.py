@@ -141,21 +141,14 @@ def word_vectors(table: WordTable, words: Sequence[str]) -> Floats2d:
         UnknownWordError: One has no vector.
     """
     rows = table.find(words)
-    vectors = np.zeros((len(words), table.dim), np.float32)
-    vectors[rows >= 0] = table.rows[rows[rows >= 0]]
-    composed = _composed(table, words, rows)
-    vectors[rows < 0] = composed
-    unknown = [words[i] for i in np.flatnonzero((rows < 0) & ~vectors.any(axis=1)).tolist()]
-    if unknown:
+    is_missing = rows < 0
+    vectors: Floats2d = np.zeros((len(words), table.dim), np.float32)
+    vectors[~is_missing] = table.rows[rows[~is_missing]]
+    if is_missing.any() and table.composes:
+        vectors[is_missing] = table.compose([words[i] for i in np.flatnonzero(is_missing).tolist()])
+    unknown = np.flatnonzero(is_missing & ~vectors.any(axis=1))
+    if len(unknown):
         raise UnknownWordError(
-            f"{unknown[0]!r} is not among the {len(table)} words of the table: check its case and lookup form."
+            f"{words[unknown[0]]!r} is not among the {len(table)} words of the table: check its case and lookup form."
         )
     return vectors
-
-
-def _composed(table: WordTable, words: Sequence[str], rows: Rows) -> Floats2d:
-    missing = [words[i] for i in np.flatnonzero(rows < 0).tolist()]
-    composed: Floats2d = np.zeros((len(missing), table.dim), np.float32)
-    if missing and getattr(table, "composes", False):
-        composed = table.compose(missing)  # type: ignore[attr-defined,unused-ignore]
-    return composed
