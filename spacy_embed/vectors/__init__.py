@@ -11,8 +11,9 @@ __all__ = ["WordTable", "load_vectors"]
 def load_vectors(path: str | Path, *, dim: int | None = None) -> WordTable:
     """Open a vector table of any format that the package reads.
 
-    A folder in the package's own format is memory-mapped. Files (word2vec binary or text, GloVe text, each also as
-    ``.gz``) are read into memory; ``.save(folder)`` turns them into a memory-mapped one.
+    A folder in the package's own format is memory-mapped. Other formats (see ``formats.all_formats``) are read into
+    memory, text and binary files in blocks; ``spacy-embed convert`` or ``.save(folder)`` makes a memory-mapped folder
+    of them. What was odd in a file is counted in ``metadata["source"]["notes"]``: see ``reading_notes.ReadingNotes``.
 
     Args:
         path: A table folder or a vector file.
