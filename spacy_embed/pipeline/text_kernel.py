@@ -82,7 +82,7 @@ class TextKernel:
     def pipeline_tables(self) -> dict[str, SpacyTable]:
         """The vectors of the pipelines that were given, by language. Raises InputError when one has none."""
         tables = {language: SpacyTable(self.pipeline(language).vocab) for language in self.pipelines}
-        empty = [language for language, table in tables.items() if not len(table)]
+        empty = [language for language, table in tables.items() if not (len(table) or table.composes)]
         if empty:
             raise InputError(f"The pipeline of {', '.join(empty)} has no vectors of its own: give --vectors a table.")
         return tables

@@ -4,12 +4,21 @@ import shutil
 
 import numpy as np
 import pytest
+from spacy.vectors import Vectors
 
 from spacy_embed.embedding import cosine_similarity
 from spacy_embed.errors import InputError
+from spacy_embed.pipeline.index import Index
+from spacy_embed.pipeline.language_pipelines import default_pipeline
+from spacy_embed.pipeline.text_kernel import TextKernel
+from spacy_embed.pipeline.workers import encode_batches
+from spacy_embed.retrieval.encoded import text_batches
+from spacy_embed.retrieval.index_build import IndexPlan, build_index
+from spacy_embed.retrieval.spool import Spool
+from spacy_embed.vectors import load_vectors
 from spacy_embed.vectors.subwords import subword_table
 from tests.conftest import LANGUAGES, TEXTS
-from tests.stores import assert_same_scores, embeddings, forms_of, make_index, scores, word_bags
+from tests.stores import as_document, assert_same_scores, embeddings, forms_of, make_index, scores, word_bags
 
 pytestmark = pytest.mark.usefixtures("cached_pipelines")
 
@@ -61,7 +70,7 @@ def test_queries_of_unseen_words_find_what_is_nearest(index, fasttext_tables, la
     assert all(np.isfinite(hit.score) for hit in found)
     if method != "mean" or lang in ("ru", "zh"):
         return
-    # its forms are itself: the cosines are those of the composed vector
+    # its form is itself, so the cosines are those of the composed vector
     query = fasttext_tables[lang].compose([UNSEEN[lang]])[0]
     documents = embeddings(index.snapshot, "mean")
     for hit in found:
@@ -88,3 +97,41 @@ def test_new_words_need_the_table(fasttext_tables, tmp_path):
         grown.add([{"id": "new", "lang": "ru", "text": UNSEEN["ru"]}])
     # a query goes on without
     assert grown.search(TEXTS["ru"][0], method="mean", lang="ru")
+
+
+def test_a_facebook_model_serves_an_index(tmp_path):
+    from tests.vectors.fasttext_models import train_facebook
+
+    folder = tmp_path / "model"
+    folder.mkdir()
+    model = train_facebook(folder, minCount=20)
+    model.save_model(str(folder / "model.bin"))
+    table = load_vectors(folder / "model.bin")
+    made = make_index(tmp_path / "index", DOCUMENTS, dict.fromkeys(LANGUAGES, table))
+    assert made.snapshot.manifest.without_vector == 0
+    made.add([{"id": "new", "lang": "ru", "text": UNSEEN["en"]}])
+    word = made.snapshot.table.vector(f"ru:{UNSEEN['en']}")
+    np.testing.assert_allclose(word, model.get_word_vector(UNSEEN["en"]), rtol=0, atol=1e-6)
+    assert made.search(UNSEEN["en"], 1, method="mean", lang="ru")[0].id == "new"
+
+
+def test_floret_vectors_of_a_pipeline_serve_an_index(tmp_path):
+    nlp = default_pipeline("ru")
+    data = np.random.default_rng(0).normal(size=(200, 8)).astype(np.float32)
+    nlp.vocab.vectors = Vectors(strings=nlp.vocab.strings, data=data, mode="floret", minn=2, maxn=3, hash_count=2)
+    documents = [document for document in DOCUMENTS if document["lang"] == "ru"]
+    nlp.to_disk(tmp_path / "own")
+    kernel = TextKernel(pipelines={"ru": tmp_path / "own"})
+
+    def spool_documents(folder):
+        spool = Spool(folder, kernel.identity())
+        spool.add(encode_batches(kernel, text_batches(map(as_document, documents)), 1))
+        return spool
+
+    build_index(
+        tmp_path / "index", IndexPlan("spacy", kernel.pipeline_tables()), spool_documents, kernel.save_pipelines
+    )
+    made = Index(tmp_path / "index")
+    made.add([{"id": "new", "lang": "ru", "text": UNSEEN["en"]}])
+    word = made.snapshot.table.vector(f"ru:{UNSEEN['en']}")
+    np.testing.assert_allclose(word, nlp.vocab.vectors[UNSEEN["en"]], rtol=0, atol=1e-6)
