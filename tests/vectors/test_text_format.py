@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from spacy_embed.errors import InputError
-from spacy_embed.vectors import line_blocks, load_vectors, text_format
+from spacy_embed.vectors import line_blocks, load_vectors, table_builder, text_format
 from spacy_embed.vectors.formats import Reading, read_vectors
 from spacy_embed.vectors.reading_notes import ReadingNotes
 from spacy_embed.vectors.text_kernels import POWERS_OF_TEN, parse_number
@@ -233,3 +233,14 @@ def test_both_ways_read_a_large_file_alike_and_as_gensim_does(tmp_path, monkeypa
     theirs = KeyedVectors.load_word2vec_format(path)
     assert tables[0].rows.tobytes() == tables[1].rows.tobytes() == theirs.vectors.tobytes()
     assert tables[0].fingerprint == tables[1].fingerprint
+
+
+def test_words_that_share_a_hash_are_told_apart(tmp_path, way, monkeypatch):
+    real = table_builder.text_hashes
+    monkeypatch.setattr(table_builder, "text_hashes", lambda text, sizes: real(text, sizes) % np.uint64(3))
+    words = ["a", "b", "c", "a", "d", "bb", "c", "b"]
+    data = "".join(f"{word} {i} 1\n" for i, word in enumerate(words)).encode()
+    table = load_vectors(written(tmp_path, data))
+    assert list(table.words) == ["a", "b", "c", "d", "bb"]
+    assert table.rows[:, 0].tolist() == [0, 1, 2, 4, 5]
+    assert notes_of(table) == {"duplicates": 3}
