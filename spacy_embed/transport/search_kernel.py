@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spacy_embed.transport.bound_kernels import ascend, costs_below, lowest_left
 from spacy_embed.compiled import compiled
+from spacy_embed.transport.bound_kernels import ascend, costs_below, lowest_left
 from spacy_embed.transport.settling_kernels import FIRST_ROUNDS, Documents, Query, above, first_bounds, settle
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d
 

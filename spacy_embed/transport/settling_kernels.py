@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spacy_embed.transport.bound_kernels import Unsigned, UnsignedOffsets, ascend, relaxed_bounds, tighter_bounds
 from spacy_embed.compiled import compiled
+from spacy_embed.transport.bound_kernels import Unsigned, UnsignedOffsets, ascend, relaxed_bounds, tighter_bounds
 from spacy_embed.transport.exact_kernels import exact_distance
 from spacy_embed.types import Doubles1d, Doubles2d, Floats1d, Floats2d, Ints1d, Offsets, Rows, Weights
 

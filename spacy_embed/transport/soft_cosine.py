@@ -3,9 +3,9 @@
 import numpy as np
 
 from spacy_embed.bags import Bags
+from spacy_embed.compiled import compiled
 from spacy_embed.embedding import unit_rows
 from spacy_embed.errors import InputError
-from spacy_embed.compiled import compiled
 from spacy_embed.types import Doubles1d, Doubles2d, Floats2d, Offsets, Rows, Weights
 
 _DOCUMENTS_AT_ONCE = 4096
