@@ -15,13 +15,13 @@ from spacy_embed.state import state_from_bytes, state_to_bytes
 from spacy_embed.types import Floats1d, Floats2d, Rows
 from spacy_embed.vectors import load_vectors
 from spacy_embed.vectors.directory_format import is_table, open_table
+from spacy_embed.vectors.spacy_format import OWN_TABLE
 from spacy_embed.vectors.table_state import table_from_state, table_state
 from spacy_embed.vectors.word_table import WordTable
 
 LexicalAttribute = Literal["ORTH", "LOWER", "NORM"]
 """What of a token is looked up. spaCy's vectors forget it when they are saved; these keep it."""
 
-_TABLE_FOLDER = "table_vectors"
 _MOST_KEPT = 100_000
 
 
@@ -251,19 +251,19 @@ class TableVectors(BaseVectors):  # type: ignore[misc]
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Save a copy of the table in a folder (of a vocabulary)."""
-        place = Path(path) / _TABLE_FOLDER
+        place = Path(path) / OWN_TABLE
         if self.table.path != place.resolve():
             self.table.save(place, overwrite=True)
         settings = {"attr": self.attr, "name": self.name, "fingerprint": self.table.fingerprint}
-        (Path(path) / f"{_TABLE_FOLDER}.npz").write_bytes(state_to_bytes(settings))
+        (Path(path) / f"{OWN_TABLE}.npz").write_bytes(state_to_bytes(settings))
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "TableVectors":
         """Restore ``to_disk``. Raises InputError when the table is missing, damaged or another."""
-        file = Path(path) / f"{_TABLE_FOLDER}.npz"
-        if not file.is_file() or not is_table(Path(path) / _TABLE_FOLDER):
+        file = Path(path) / f"{OWN_TABLE}.npz"
+        if not file.is_file() or not is_table(Path(path) / OWN_TABLE):
             raise InputError(f"{path} holds no table of vectors: the saved pipeline is incomplete, save it again.")
         settings = state_from_bytes(file.read_bytes(), where=str(file))
-        self._restore(settings, open_table(Path(path) / _TABLE_FOLDER, settings["fingerprint"]))
+        self._restore(settings, open_table(Path(path) / OWN_TABLE, settings["fingerprint"]))
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:

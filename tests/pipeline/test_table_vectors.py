@@ -12,7 +12,7 @@ from spacy.vectors import Vectors
 from spacy_embed.errors import InputError, UnknownWordError
 from spacy_embed.pipeline.own_vectors import REGISTERED, set_vectors
 from spacy_embed.pipeline.table_vectors import TableVectors
-from spacy_embed.vectors import WordTable
+from spacy_embed.vectors import WordTable, load_vectors
 from spacy_embed.vectors.subwords import subword_table
 from tests.conftest import TEXTS
 
@@ -129,6 +129,7 @@ def test_saved_pipelines_bring_the_table(table, tmp_path):
     assert loaded.vocab.vectors == nlp.vocab.vectors
     loaded.to_disk(tmp_path / "nlp")
     assert spacy.load(tmp_path / "nlp").vocab.vectors == loaded.vocab.vectors
+    assert load_vectors(tmp_path / "nlp").fingerprint == table.fingerprint
 
 
 def test_tables_in_memory_travel_whole(fasttext):
