@@ -9,11 +9,12 @@ if TYPE_CHECKING:
     from spacy_embed.bags import Bags as Bags
     from spacy_embed.pipeline.doc_embedder import attach as attach
     from spacy_embed.pipeline.index import Index as Index
+    from spacy_embed.pipeline.own_vectors import set_vectors as set_vectors
     from spacy_embed.vectors import WordTable as WordTable
     from spacy_embed.vectors import load_vectors as load_vectors
 
 __version__ = "0.1.0"
-__all__ = ["Bags", "Index", "WordTable", "attach", "load_vectors"]
+__all__ = ["Bags", "Index", "WordTable", "attach", "load_vectors", "set_vectors"]
 
 _HOMES = {
     "Bags": "spacy_embed.bags",
@@ -21,6 +22,7 @@ _HOMES = {
     "WordTable": "spacy_embed.vectors",
     "attach": "spacy_embed.pipeline.doc_embedder",
     "load_vectors": "spacy_embed.vectors",
+    "set_vectors": "spacy_embed.pipeline.own_vectors",
 }
 
 
