@@ -17,6 +17,7 @@ from spacy_embed.vectors.formats import Reading, VectorFormat, Writing, WritingN
 from spacy_embed.vectors.key_index import KeyIndex
 from spacy_embed.vectors.reading_notes import ReadingNotes
 from spacy_embed.vectors.row_store import RowStore
+from spacy_embed.vectors.subwords import NAME as SUBWORDS
 from spacy_embed.vectors.word_table import WordTable
 
 _BLOCK_NUMBERS = 1 << 20
@@ -166,6 +167,9 @@ def _changed(table: WordTable, changes: Changes, rows_file: Path) -> _Changed:
     places = np.where(word_rows >= 0, np.searchsorted(used, word_rows), -1).astype(np.int32)
     metadata: dict[str, Any] = {k: v for k, v in table.metadata.items() if k not in _OF_THE_OLD_TABLE}
     metadata["changes"] = {name: value for name, value in vars(changes).items() if value}
+    if changes.normalize and SUBWORDS in metadata:
+        # composed words like the others
+        metadata[SUBWORDS] = {**metadata[SUBWORDS], "unit_rows": True}
     extras = table.extras
     result = WordTable(KeyIndex.build(list(first_ones), places), rows, metadata, None, extras)
     n_renamed = sum(a != b for a, b in zip(old, new, strict=True))

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from spacy_embed.embedding import unit_rows
 from spacy_embed.errors import InputError
 from spacy_embed.types import Floats2d, Ints1d
 from spacy_embed.vectors.key_index import encode_words
@@ -47,6 +48,7 @@ class Subwords:
         hash_seed: Seed of ``floret``'s hash.
         begin: Stands before each word.
         end: Stands after it.
+        unit_rows: Whether composed vectors are scaled to length 1, as those of the words were.
 
     Raises:
         InputError: A value is out of range.
@@ -59,6 +61,7 @@ class Subwords:
     hash_seed: int = 0
     begin: str = "<"
     end: str = ">"
+    unit_rows: bool = False
 
     def __post_init__(self) -> None:
         if self.scheme not in get_args(Scheme):
@@ -224,4 +227,5 @@ def compose(words: Sequence[str], table: WordTable) -> Floats2d:
     """Vectors of words from their n-grams, float32[words, dim]; zeros where a table or a word has none."""
     if table.subwords is None or not words:
         return np.zeros((len(words), table.dim), np.float32)
-    return composed_rows(encode_words(words), table.extras[NAME], table.subwords)
+    rows = composed_rows(encode_words(words), table.extras[NAME], table.subwords)
+    return unit_rows(rows) if table.subwords.unit_rows else rows

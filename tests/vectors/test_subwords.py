@@ -147,6 +147,17 @@ def test_a_word_without_ngrams_is_zero():
     assert table.compose(["b", "bcd"]).any(axis=1).tolist() == [False, True]
 
 
+def test_normalized_tables_compose_unit_vectors(tmp_path):
+    from spacy_embed.vectors.conversion import Changes, convert
+
+    table = small_table().save(tmp_path / "raw")
+    convert(tmp_path / "raw", tmp_path / "unit", changes=Changes(normalize=True))
+    unit = load_vectors(tmp_path / "unit")
+    words = [word for word in ODD_WORDS if table.compose([word]).any()]
+    raw = table.compose(words)
+    np.testing.assert_allclose(unit.compose(words), raw / np.linalg.norm(raw, axis=1, keepdims=True), atol=1e-6)
+
+
 def test_batches_do_not_change_vectors():
     table = small_table()
     words = [f"word{i}" * (i % 40) for i in range(3000)]
