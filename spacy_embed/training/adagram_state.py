@@ -1,0 +1,106 @@
+"""What AdaGram's compiled loop reads, changes and scribbles on."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Rows
+from spacy_embed.vectors.ways import Ways, most_nodes
+
+
+class Model(NamedTuple):
+    """What training changes."""
+
+    vectors: NDArray[np.float32]
+    """float32[words, senses, dim]"""
+    outputs: Floats2d
+    """float32[nodes, dim], of the inner nodes."""
+    counts: Floats2d
+    """float32[words, senses], the tokens of each sense."""
+
+
+class Setting(NamedTuple):
+    """What training reads of the words."""
+
+    ways: Ways
+    weights: Floats1d
+    """float32[words], 1: how often a word of a context counts."""
+    frequencies: Floats1d
+    """float32[words], tokens of each word."""
+    alphas: Floats1d
+    """float32[words], concentration of each word's stick-breaking prior."""
+    keep: Floats1d
+    """float32[words], the probability that a token is not thinned out."""
+    table: Floats2d
+    """Of ``sigmoid_table``."""
+
+
+class Copies(NamedTuple):
+    """A thread's own copies of what many tokens change, and how they were when they were last exchanged."""
+
+    outputs: Floats2d
+    """float32[hot nodes, dim]"""
+    outputs_before: Floats2d
+    vectors: Floats2d
+    """float32[hot words * senses, dim]"""
+    vectors_before: Floats2d
+    counts: Floats2d
+    """float32[hot words, senses]"""
+    counts_before: Floats2d
+
+
+class Scratch(NamedTuple):
+    """Memory of one call."""
+
+    seen: Rows
+    """int32[nodes], 0."""
+    places: Rows
+    """int32[nodes]"""
+    found: Rows
+    """int32[many], the nodes of a context."""
+    turns: Floats2d
+    """float32[2, many]"""
+    rows: Floats2d
+    """float32[many, dim], the nodes' vectors before the step."""
+    scores: Floats1d
+    """float32[many]"""
+    steps: Floats2d
+    """float32[senses, many], chances of turn 0, then the derivatives of the log-likelihood in the scores."""
+    changes: Floats2d
+    """float32[senses, dim]"""
+    shares: Doubles1d
+    """float64[senses], the posterior."""
+    sequence: Rows
+    """int32[tokens]"""
+    context: Rows
+    """int32[2 * window]"""
+
+
+def new_copies(model: Model, hot_nodes: int, hot_words: int) -> Copies:
+    """Copies of the first nodes and words: the most frequent ones."""
+    n_words, n_senses, dim = model.vectors.shape
+    hot_nodes, hot_words = min(hot_nodes, len(model.outputs)), min(hot_words, n_words)
+    outputs = model.outputs[:hot_nodes].copy()
+    vectors = model.vectors[:hot_words].reshape(hot_words * n_senses, dim).copy()
+    counts = model.counts[:hot_words].copy()
+    return Copies(outputs, outputs.copy(), vectors, vectors.copy(), counts, counts.copy())
+
+
+def new_scratch(model: Model, setting: Setting, window: int, n_tokens: int) -> Scratch:
+    """Memory for a call with so many tokens."""
+    _, n_senses, dim = model.vectors.shape
+    many, n_nodes = most_nodes(setting.ways, 2 * window), max(len(model.outputs), 1)
+    return Scratch(
+        np.zeros(n_nodes, np.int32),
+        np.empty(n_nodes, np.int32),
+        np.empty(many, np.int32),
+        np.empty((2, many), np.float32),
+        np.empty((many, dim), np.float32),
+        np.empty(many, np.float32),
+        np.empty((n_senses, many), np.float32),
+        np.empty((n_senses, dim), np.float32),
+        np.empty(n_senses, np.float64),
+        np.empty(max(n_tokens, 1), np.int32),
+        np.empty(2 * window, np.int32),
+    )

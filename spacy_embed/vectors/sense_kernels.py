@@ -1,0 +1,165 @@
+"""The compiled loop that finds senses in running text."""
+
+import math
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spacy_embed.compiled import compiled
+from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d, Rows
+from spacy_embed.vectors.softmax_kernels import (
+    copy_rows,
+    gather_nodes,
+    log_likelihood,
+    normalize,
+    products,
+    sigmoid_table,
+)
+from spacy_embed.vectors.ways import Ways, most_nodes
+
+Number = TypeVar("Number", bound=np.generic)
+
+
+class SenseModel(NamedTuple):
+    """What the posterior of a sense depends on; read-only arrays, so that one compiled loop serves all."""
+
+    rows: Floats2d
+    """float32[rows, dim], vectors of the senses, word by word."""
+    offsets: Ints1d
+    """int64[words + 1], where the senses of each word begin and end."""
+    priors: Floats1d
+    """float32[rows], summing to 1 for each word."""
+    outputs: Floats2d
+    """float32[nodes, dim]"""
+    ways: Ways
+    weights: Floats1d
+    """float32[words], how much a word of a context counts."""
+    table: Floats2d
+    """Of ``sigmoid_table``."""
+
+
+class Scratch(NamedTuple):
+    """Memory of one call."""
+
+    seen: Rows
+    places: Rows
+    found: Rows
+    turns: Floats2d
+    rows: Floats2d
+    scores: Floats1d
+    chances: Floats1d
+    shares: Doubles1d
+
+
+def sense_model(
+    rows: Floats2d, offsets: Ints1d, priors: Floats1d, outputs: Floats2d, ways: Ways, weights: Floats1d
+) -> SenseModel:
+    """The arrays as the loop takes them."""
+    return SenseModel(
+        _fixed(rows),
+        _fixed(offsets),
+        _fixed(priors),
+        _fixed(outputs),
+        Ways(_fixed(ways.nodes), _fixed(ways.codes), _fixed(ways.offsets)),
+        _fixed(weights),
+        _fixed(sigmoid_table()),
+    )
+
+
+def _fixed(array: NDArray[Number]) -> NDArray[Number]:
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
+def new_scratch(model: SenseModel, longest_context: int) -> Scratch:
+    """Memory for contexts of at most so many words."""
+    many, n_nodes = most_nodes(model.ways, longest_context), max(len(model.outputs), 1)
+    most_senses = int(np.diff(model.offsets).max(initial=1))
+    return Scratch(
+        np.zeros(n_nodes, np.int32),
+        np.empty(n_nodes, np.int32),
+        np.empty(many, np.int32),
+        np.empty((2, many), np.float32),
+        np.empty((many, model.rows.shape[1]), np.float32),
+        np.empty(many, np.float32),
+        np.empty(many, np.float32),
+        np.empty(max(most_senses, 1), np.float64),
+    )
+
+
+@compiled
+def share_among_senses(
+    word: int, context: Rows, n_context: int, stamp: int, model: SenseModel, scratch: Scratch
+) -> float:
+    """Fill ``scratch.shares`` with the posterior of a word's senses (Bartunov et al. 2016, section 3.3).
+
+    Returns:
+        The logarithm of the context's probability, each sense's likelihood weighted with its prior.
+    """
+    first, last = model.offsets[word], model.offsets[word + 1]
+    n = gather_nodes(
+        context,
+        n_context,
+        model.weights,
+        model.ways,
+        scratch.seen,
+        scratch.places,
+        stamp,
+        scratch.found,
+        scratch.turns,
+    )
+    copy_rows(model.outputs, scratch.found, n, scratch.rows)
+    for row in range(first, last):
+        products(model.rows[row], scratch.rows, n, scratch.scores)
+        evidence = log_likelihood(scratch.scores, scratch.turns, n, model.table, scratch.chances)
+        prior = model.priors[row]
+        scratch.shares[row - first] = evidence + (math.log(prior) if prior > 0 else -1e30)
+    return normalize(scratch.shares, last - first)
+
+
+@compiled
+def find_senses(
+    words: Rows,
+    sequences: Ints1d,
+    window: int,
+    model: SenseModel,
+    scratch: Scratch,
+    places: Ints1d,
+    probabilities: Floats1d,
+    likelihoods: Doubles1d,
+) -> None:
+    """The posterior of the senses of each token of some sequences; its context is ``window`` words to each side.
+
+    Args:
+        words: int32[tokens], all known.
+        sequences: int64[sequences + 1], where each begins and ends.
+        window: Words to each side.
+        model: The senses.
+        scratch: Memory for 2 * window words.
+        places: int64[tokens + 1], where the senses of each token begin and end in ``probabilities``.
+        probabilities: float32[places[-1]], filled.
+        likelihoods: float64[tokens], filled with the logarithms of the contexts' probabilities; empty if nobody
+            asks: then words with one sense are passed over.
+    """
+    context = np.empty(2 * window, np.int32)
+    stamp = 0
+    for s in range(len(sequences) - 1):
+        start, stop = sequences[s], sequences[s + 1]
+        for i in range(start, stop):
+            first, last = places[i], places[i + 1]
+            if last - first == 1 and not len(likelihoods):
+                probabilities[first] = 1
+                continue
+            n_context = 0
+            for j in range(max(i - window, start), min(i + window + 1, stop)):
+                if j != i:
+                    context[n_context] = words[j]
+                    n_context += 1
+            stamp += 1
+            evidence = share_among_senses(words[i], context, n_context, stamp, model, scratch)
+            for k in range(last - first):
+                probabilities[first + k] = scratch.shares[k]
+            if len(likelihoods):
+                likelihoods[i] = evidence
