@@ -8,6 +8,9 @@ that was fitted on the other, its margin and epochs chosen by cross-validation w
 documents, queries that share a relevant document, directly or by way of others, are in the same half: what is learned
 of a document is of no use in the test. Split by queries, they may be in both.
 
+The trainer's own constants were settled on halves of xquad/en, libreoffice-help/en, fakebr/pt and cranfield/en: take
+other sets for an independent figure.
+
 Prints a Markdown table of nDCG@10 over all queries. p is that of a paired permutation test (SciPy, 9,999 sign flips;
 queries that share a document flip together), corrected over the sets by Holm. CPU seconds are those of one fit.
 """
