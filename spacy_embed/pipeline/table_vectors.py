@@ -5,16 +5,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from spacy.attrs import IDS
 from spacy.strings import StringStore, get_string_id
 from spacy.vectors import BaseVectors, Mode
 from thinc.api import NumpyOps, Ops
 
+from spacy_embed.atomic_files import write_atomically
 from spacy_embed.errors import InputError, UnknownWordError
+from spacy_embed.pipeline.key_rows import KeyRows
 from spacy_embed.state import state_from_bytes, state_to_bytes
 from spacy_embed.types import Floats1d, Floats2d, Rows
 from spacy_embed.vectors import load_vectors
 from spacy_embed.vectors.directory_format import is_table, open_table
+from spacy_embed.vectors.nearest_rows import firsts
 from spacy_embed.vectors.spacy_format import OWN_TABLE
 from spacy_embed.vectors.table_state import table_from_state, table_state
 from spacy_embed.vectors.word_table import WordTable
@@ -56,7 +60,8 @@ class TableVectors(BaseVectors):  # type: ignore[misc]
         self.attr: int = IDS[attr]
         self.strings = StringStore() if strings is None else strings
         self.name = name
-        self._path = None if isinstance(table, WordTable) else str(table)
+        # "" stands in the config of a pipeline whose table had no path: it was saved with the pipeline
+        self._path = None if isinstance(table, WordTable) else str(table) or None
         self._table = table if isinstance(table, WordTable) else None
         self._ops: Any = NumpyOps()
         self._kept: dict[int, Floats1d | None] = {}
@@ -80,7 +85,7 @@ class TableVectors(BaseVectors):  # type: ignore[misc]
 
     @property
     def _is_missing(self) -> bool:
-        return self._table is None and not Path(self._path or "").exists()
+        return self._table is None and (self._path is None or not Path(self._path).exists())
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -115,7 +120,7 @@ class TableVectors(BaseVectors):  # type: ignore[misc]
     @property
     def key2row(self) -> Mapping[int, int]:
         """From the hash of a word to its row; a view, which looks words up."""
-        return _KeyRows(self)
+        return KeyRows(self)
 
     def keys(self) -> Mapping[int, int]:
         """The hashes of the table's words; their strings are in the vocabulary once they have been iterated."""
@@ -191,18 +196,19 @@ class TableVectors(BaseVectors):  # type: ignore[misc]
             return int(self._rows([key])[0])
         if keys is not None:
             return self._rows(list(keys))
-        wanted = [row] if row is not None else list(rows or [])
-        found = np.array([self._key_of_row(one) for one in wanted], np.uint64)
+        found = self._keys_of_rows([row] if row is not None else list(rows or []))
         return int(found[0]) if row is not None else found
 
     def _rows(self, keys: list[int | str]) -> Rows:
         return self.table.find([self._word(key) for key in keys])
 
-    def _key_of_row(self, row: int) -> int:
-        positions = np.flatnonzero(self.table.keys.word_rows == row)
-        if not len(positions):
-            raise UnknownWordError(f"No word has row {row}: the table has {len(self.table.rows)} rows.")
-        return int(self.strings.add(self.table.keys.word(int(positions[0]))))
+    def _keys_of_rows(self, rows: list[int]) -> NDArray[np.uint64]:
+        keys, n_rows = self.table.keys, len(self.table.rows)
+        positions = firsts(keys.word_rows, n_rows, len(keys))
+        for row in rows:
+            if not 0 <= row < n_rows or positions[row] < 0:
+                raise UnknownWordError(f"No word has row {row}: the table has {n_rows} rows.")
+        return np.array([self.strings.add(keys.word(int(positions[row]))) for row in rows], np.uint64)
 
     def add(self, key: int | str, *, vector: Any = None, row: int | None = None) -> int:
         """Refused: a table does not change. Raises InputError."""
@@ -255,7 +261,7 @@ class TableVectors(BaseVectors):  # type: ignore[misc]
         if self.table.path != place.resolve():
             self.table.save(place, overwrite=True)
         settings = {"attr": self.attr, "name": self.name, "fingerprint": self.table.fingerprint}
-        (Path(path) / f"{OWN_TABLE}.npz").write_bytes(state_to_bytes(settings))
+        write_atomically(Path(path) / f"{OWN_TABLE}.npz", state_to_bytes(settings))
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "TableVectors":
         """Restore ``to_disk``. Raises InputError when the table is missing, damaged or another."""
@@ -276,32 +282,3 @@ def _from_pickle(table: WordTable, attr: int, name: str | None, strings: StringS
     # an unpickled vocabulary sets our strings to those that it then replaces by these
     vectors._pickled_strings = strings
     return vectors
-
-
-class _KeyRows(Mapping[int, int]):
-    """From hashes to rows, for those who read ``key2row``.
-
-    ``get`` gives the default for all keys: spaCy asks it for the rank of every new lexeme, which would cost a look-up a
-    word and serve nothing.
-    """
-
-    def __init__(self, vectors: TableVectors) -> None:
-        self._vectors = vectors
-
-    def __getitem__(self, key: int) -> int:
-        row = int(self._vectors.find(key=key))
-        if row < 0:
-            raise KeyError(key)
-        return row
-
-    def get(self, key: int, default: Any = None) -> Any:
-        """The default."""
-        return default
-
-    def __iter__(self) -> Iterator[int]:
-        table = self._vectors.table
-        for position in np.flatnonzero(table.keys.word_rows >= 0).tolist():
-            yield int(self._vectors.strings.add(table.keys.word(position)))
-
-    def __len__(self) -> int:
-        return max(self._vectors.n_keys, 0)

@@ -144,6 +144,15 @@ def test_tables_in_memory_travel_whole(fasttext):
         np.testing.assert_array_equal(one(TEXT).vector, nlp(TEXT).vector)
 
 
+def test_a_table_in_memory_is_saved_with_the_pipeline(fasttext, tmp_path):
+    nlp = spacy.blank("en")
+    set_vectors(nlp, WordTable(fasttext.keys, np.array(fasttext.rows), fasttext.metadata, None, fasttext.extras))
+    nlp.to_disk(tmp_path / "nlp")
+    restored = spacy.blank("en", config=nlp.config).from_bytes(nlp.to_bytes())
+    for one in (spacy.load(tmp_path / "nlp"), restored):
+        np.testing.assert_array_equal(one(TEXT).vector, nlp(TEXT).vector)
+
+
 def test_pickles_by_path(table):
     vectors = TableVectors(table)
     assert len(pickle.dumps(vectors)) < 1000
