@@ -160,8 +160,8 @@ def _check(dim: int, held_out: float, settings: AdaGramSettings, pruning: Prunin
         raise InputError(f"seed must be at least 0, got {settings.seed}.")
     if settings.alpha != "auto" and not (isinstance(settings.alpha, int | float) and 0 < settings.alpha < float("inf")):
         raise InputError(f"alpha must be a finite number above 0, or 'auto', got {settings.alpha!r}.")
-    if not 0 < settings.learning_rate < float("inf"):
-        raise InputError(f"learning_rate must be above 0 and finite, got {settings.learning_rate}.")
+    if not 0 < settings.learning_rate <= 1:
+        raise InputError(f"learning_rate must be above 0 and at most 1, got {settings.learning_rate}.")
     if not 0 <= settings.sample < float("inf"):
         raise InputError(f"sample must be at least 0 and finite, got {settings.sample}.")
     if not 0 <= held_out < 1:

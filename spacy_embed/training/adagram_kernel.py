@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from spacy_embed.compiled import compiled
+from spacy_embed.compiled import compiled_like_numpy as compiled
 from spacy_embed.training.adagram_state import Copies, Model, Scratch, Setting
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d, Rows
 from spacy_embed.vectors.softmax_kernels import gather_nodes, log_likelihood, normalize, products
@@ -22,12 +22,15 @@ IN_USE = 1.0
 _LEAST_SHARE = 1e-5
 """A sense with a smaller posterior is left alone."""
 
+_FRESH_EVERY = 4
+"""Tokens of which one teaches its word's fresh sense, by so many steps at once."""
+
 
 @compiled
 def digamma(x: float) -> float:
     """The derivative of log gamma, x > 0: the recurrence up to 6, then the asymptotic series to 1 / x^8."""
     value = 0.0
-    while x < 6.0:
+    while 0.0 < x < 6.0:
         value -= 1.0 / x
         x += 1.0
     i = 1.0 / (x * x)
@@ -125,11 +128,50 @@ def exchange_all(model: Model, copies: Copies) -> None:
 
 
 @compiled
+def fetch_nodes(found: Rows, n: int, model: Model, copies: Copies, out: Floats2d) -> None:
+    """Copy the vectors of the first ``n`` nodes to ``out``: from the thread's own copies where it has them."""
+    n_hot = len(copies.outputs)
+    for i in range(n):
+        node = found[i]
+        if node < n_hot:
+            for d in range(out.shape[1]):
+                out[i, d] = copies.outputs[node, d]
+        else:
+            for d in range(out.shape[1]):
+                out[i, d] = model.outputs[node, d]
+
+
+@compiled
+def pull_nodes(
+    pull: np.float32, errors: Floats1d, vector: Floats1d, found: Rows, n: int, model: Model, copies: Copies
+) -> None:
+    """Add ``pull * errors[i] * vector`` to the vector of each of the first ``n`` nodes."""
+    n_hot = len(copies.outputs)
+    for i in range(n):
+        node, step = found[i], pull * errors[i]
+        if node < n_hot:
+            for d in range(len(vector)):
+                copies.outputs[node, d] += step * vector[d]
+        else:
+            for d in range(len(vector)):
+                model.outputs[node, d] += step * vector[d]
+
+
+@compiled
+def sense_row(word: int, sense: int, model: Model, copies: Copies) -> Floats1d:
+    """float32[dim], the vector of a sense: the thread's own copy if it has one."""
+    if word < len(copies.counts):
+        return copies.vectors[word * model.vectors.shape[1] + sense]
+    return model.vectors[word, sense]
+
+
+@compiled
 def train_token(
     word: int,
     n_context: int,
     stamp: int,
     rate: np.float32,
+    random: NDArray[np.uint64],
     model: Model,
     setting: Setting,
     copies: Copies,
@@ -141,45 +183,75 @@ def train_token(
     Then, all from the values before the step: the vectors of nodes and senses go up the gradient of the expected
     log-likelihood, the counts along the natural gradient, n_k += rate * (frequency * posterior - n_k).
 
+    The vector of a sense that is not in use is free in the model, and as a random one it is hardly ever chosen. So that
+    of the fresh sense follows the word's largest sense, and beside that learns as if the two were equally probable: it
+    comes to where the contexts fall apart, if they do. Whether it is put to use is for the prior to say.
+
     Returns:
         The logarithm of the sum over senses of exp(E[log pi_k]) times the likelihood.
     """
     n_senses = model.vectors.shape[1]
-    hot_nodes, hot_words = len(copies.outputs), len(copies.counts)
     found, turns, rows, shares = scratch.found, scratch.turns, scratch.rows, scratch.shares
-    is_hot = word < hot_words
-    counts = copies.counts[word] if is_hot else model.counts[word]
+    counts = copies.counts[word] if word < len(copies.counts) else model.counts[word]
     n = gather_nodes(
         scratch.context, n_context, setting.weights, setting.ways, scratch.seen, scratch.places, stamp, found, turns
     )
-    for i in range(n):
-        source = copies.outputs[found[i]] if found[i] < hot_nodes else model.outputs[found[i]]
-        for d in range(rows.shape[1]):
-            rows[i, d] = source[d]
+    fetch_nodes(found, n, model, copies, rows)
     n_looked_at = log_prior(counts, setting.alphas[word], shares)
     for k in range(n_looked_at):
-        vector = copies.vectors[word * n_senses + k] if is_hot else model.vectors[word, k]
-        products(vector, rows, n, scratch.scores)
-        shares[k] += log_likelihood(scratch.scores, turns, n, setting.table, scratch.steps[k])
+        products(sense_row(word, k, model, copies), rows, n, scratch.scores)
+        scratch.likelihoods[k] = log_likelihood(scratch.scores, turns, n, setting.table, scratch.errors[k])
+        shares[k] += scratch.likelihoods[k]
     evidence = normalize(shares, n_looked_at)
+    fresh, largest = n_looked_at - 1, largest_of(counts, n_looked_at)
+    if counts[fresh] >= IN_USE or fresh == largest:
+        fresh = -1
     for k in range(n_looked_at):
-        if shares[k] >= _LEAST_SHARE:
-            pull = rate * np.float32(shares[k])
-            steps = scratch.steps[k]
-            for i in range(n):
-                steps[i] = pull * (turns[0, i] - (turns[0, i] + turns[1, i]) * steps[i])
-            weighted_sum(steps, rows, n, scratch.changes[k])
+        scratch.pulls[k] = rate * np.float32(shares[k]) if shares[k] >= _LEAST_SHARE else np.float32(0)
+        scratch.own_pulls[k] = scratch.pulls[k]
+    if fresh >= 0 and stamp % _FRESH_EVERY == 0:
+        ratio = math.exp(min(scratch.likelihoods[largest] - scratch.likelihoods[fresh], 700.0))
+        share = (shares[largest] + shares[fresh]) / (1 + ratio)
+        scratch.own_pulls[fresh] = rate * np.float32(_FRESH_EVERY * share)
     for k in range(n_looked_at):
-        if shares[k] >= _LEAST_SHARE:
-            vector = copies.vectors[word * n_senses + k] if is_hot else model.vectors[word, k]
+        if scratch.own_pulls[k] > 0:
+            errors = scratch.errors[k]
             for i in range(n):
-                node = copies.outputs[found[i]] if found[i] < hot_nodes else model.outputs[found[i]]
-                add_scaled(scratch.steps[k, i], vector, node)
-            add_scaled(np.float32(1), scratch.changes[k], vector)
+                errors[i] = turns[0, i] - (turns[0, i] + turns[1, i]) * errors[i]
+            weighted_sum(errors, rows, n, scratch.gradients[k])
+    for k in range(n_looked_at):
+        if scratch.pulls[k] > 0:
+            vector = sense_row(word, k, model, copies)
+            pull_nodes(scratch.pulls[k], scratch.errors[k], vector, found, n, model, copies)
+    for k in range(n_looked_at):
+        if scratch.own_pulls[k] > 0:
+            add_scaled(scratch.own_pulls[k], scratch.gradients[k], sense_row(word, k, model, copies))
+    if fresh >= 0:
+        add_scaled(scratch.pulls[largest], scratch.gradients[largest], sense_row(word, fresh, model, copies))
     for k in range(n_senses):
         target = np.float32(shares[k]) * setting.frequencies[word] if k < n_looked_at else np.float32(0)
         counts[k] += rate * (target - counts[k])
+    if fresh >= 0 and counts[fresh] >= IN_USE and fresh + 1 < n_senses:
+        begin_near(sense_row(word, largest, model, copies), random, sense_row(word, fresh + 1, model, copies))
     return evidence
+
+
+@compiled
+def largest_of(counts: Floats1d, n: int) -> int:
+    """The place of the largest of the first ``n``."""
+    largest = 0
+    for k in range(1, n):
+        if counts[k] > counts[largest]:
+            largest = k
+    return largest
+
+
+@compiled
+def begin_near(vector: Floats1d, random: NDArray[np.uint64], out: Floats1d) -> None:
+    """A vector with noise on it, as large as that of vectors before training."""
+    for d in range(len(vector)):
+        noise = np.float32(random_below(random, 1 << 20)) / np.float32(1 << 20) - np.float32(0.5)
+        out[d] = vector[d] + noise / np.float32(len(vector))
 
 
 @compiled
@@ -239,7 +311,7 @@ def train_block(
                 continue
             stamp += 1
             n_pairs += n_context
-            evidence += train_token(sequence[i], n_context, stamp, rate, model, setting, copies, scratch)
+            evidence += train_token(sequence[i], n_context, stamp, rate, random, model, setting, copies, scratch)
             waiting += 1
             if waiting == exchange_every:
                 exchange_all(model, copies)

@@ -11,6 +11,9 @@ from spacy_embed.vectors.softmax_kernels import sigmoid_table
 
 Alpha = float | Literal["auto"]
 
+ALPHA_AT_1000 = 0.1
+ALPHA_POWER = 0.25
+
 
 class AdaGramSettings(NamedTuple):
     """What the model and its training depend on."""
@@ -28,7 +31,7 @@ class AdaGramSettings(NamedTuple):
 def concentrations(frequencies: Ints1d, alpha: Alpha) -> Doubles1d:
     """float64[words], alpha of each word's prior; a number is that of all words."""
     if alpha == "auto":
-        alpha = 0.1
+        return np.asarray(ALPHA_AT_1000 * (1000 / frequencies) ** ALPHA_POWER)
     return np.full(len(frequencies), alpha, np.float64)
 
 

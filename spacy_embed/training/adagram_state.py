@@ -65,10 +65,16 @@ class Scratch(NamedTuple):
     """float32[many, dim], the nodes' vectors before the step."""
     scores: Floats1d
     """float32[many]"""
-    steps: Floats2d
+    errors: Floats2d
     """float32[senses, many], chances of turn 0, then the derivatives of the log-likelihood in the scores."""
-    changes: Floats2d
-    """float32[senses, dim]"""
+    gradients: Floats2d
+    """float32[senses, dim], of the log-likelihood in the senses' vectors."""
+    likelihoods: Doubles1d
+    """float64[senses], logarithms."""
+    pulls: Floats1d
+    """float32[senses], the length of each sense's step, for nodes."""
+    own_pulls: Floats1d
+    """float32[senses], for its own vector."""
     shares: Doubles1d
     """float64[senses], the posterior."""
     sequence: Rows
@@ -100,6 +106,9 @@ def new_scratch(model: Model, setting: Setting, window: int, n_tokens: int) -> S
         np.empty(many, np.float32),
         np.empty((n_senses, many), np.float32),
         np.empty((n_senses, dim), np.float32),
+        np.empty(n_senses, np.float64),
+        np.empty(n_senses, np.float32),
+        np.empty(n_senses, np.float32),
         np.empty(n_senses, np.float64),
         np.empty(max(n_tokens, 1), np.int32),
         np.empty(2 * window, np.int32),

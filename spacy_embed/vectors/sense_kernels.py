@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spacy_embed.compiled import compiled
+from spacy_embed.compiled import compiled_like_numpy as compiled
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d, Rows
 from spacy_embed.vectors.softmax_kernels import (
     copy_rows,

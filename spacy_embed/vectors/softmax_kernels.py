@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from spacy_embed.compiled import compiled
+from spacy_embed.compiled import compiled_like_numpy as compiled
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Rows
 from spacy_embed.vectors.ways import Ways
 
@@ -116,13 +116,7 @@ def log_likelihood(scores: Floats1d, turns: Floats2d, n: int, table: Floats2d, c
     total = 0.0
     for i in range(n):
         score = scores[i]
-        if score >= np.float32(_REACH):
-            chances[i] = np.float32(1)
-            total -= turns[1, i] * score
-        elif score <= -np.float32(_REACH):
-            chances[i] = np.float32(0)
-            total += turns[0, i] * score
-        else:
+        if -np.float32(_REACH) < score < np.float32(_REACH):
             place = (score + np.float32(_REACH)) * _CELLS_PER_ONE
             cell = int(place)
             rest = place - np.float32(cell)
@@ -130,6 +124,13 @@ def log_likelihood(scores: Floats1d, turns: Floats2d, n: int, table: Floats2d, c
             logarithm = table[cell, 1] + rest * (table[cell + 1, 1] - table[cell, 1])
             # log s(-x) = log s(x) - x
             total += (turns[0, i] + turns[1, i]) * logarithm - turns[1, i] * score
+        elif score > 0:
+            chances[i] = np.float32(1)
+            total -= turns[1, i] * score
+        else:
+            # NaN too: it is carried on
+            chances[i] = np.float32(0)
+            total += turns[0, i] * score
     return total
 
 
