@@ -1,55 +1,36 @@
 """The ``doc_embedder`` component: documents, spans and tokens as weighted bags of rows of a vector table."""
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import blake2b
-from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import minibatch
 
-from spacy_embed.atomic_files import write_atomically
 from spacy_embed.bags import Bags
-from spacy_embed.embedding import BagEmbedding, embedding_from_state
+from spacy_embed.embedding import BagEmbedding
 from spacy_embed.errors import InputError
 from spacy_embed.pipeline.composed_words import ComposedWords, closed_up, own_words
+from spacy_embed.pipeline.doc_counts import DocCounts, KnownRows, count_docs, forms_of
+from spacy_embed.pipeline.embedder_state import TABLE_FOLDER, EmbedderState, state_of_bytes, state_of_folder
 from spacy_embed.pipeline.extensions import attach, install_hooks, register_extensions, remember
 from spacy_embed.pipeline.keyword_weights import KeywordWeights
 from spacy_embed.pipeline.lookup_forms import LookupForms
 from spacy_embed.pipeline.spacy_table import SpacyTable
 from spacy_embed.pipeline.word_frequencies import row_frequencies
 from spacy_embed.retrieval.corpus import read_corpus
-from spacy_embed.state import state_from_bytes, state_to_bytes
+from spacy_embed.state import state_to_bytes
 from spacy_embed.training.encoder_file import load_encoder
-from spacy_embed.types import Floats2d, Rows, Weights
+from spacy_embed.types import Floats2d, Weights
 from spacy_embed.vectors import load_vectors
-from spacy_embed.vectors.directory_format import is_table, open_table
 from spacy_embed.vectors.table import VectorTable
-from spacy_embed.vectors.table_state import table_from_state, table_state
-from spacy_embed.vectors.word_table import WordTable
 from spacy_embed.weighting import Sif
 
 __all__ = ["DocEmbedder", "attach"]
-
-_STATE_FILE = "embedding.npz"
-_TABLE_FOLDER = "vectors"
-
-
-class _Counted(NamedTuple):
-    """A batch of Docs, looked up."""
-
-    bags: Bags
-    """Counts over the table's rows and, numbered on from them, ``composed``."""
-    token_rows: list[Rows]
-    content: list[int]
-    """How many tokens of each Doc were looked up."""
-    composed: list[str]
 
 
 class DocEmbedder:
@@ -81,7 +62,7 @@ class DocEmbedder:
         self.keywords = keywords
         self._vectors = vectors
         self._table: VectorTable | None = None
-        self._rows: dict[str, int] = {}
+        self._rows = KnownRows()
         self._composed = ComposedWords()
         self._fingerprint: tuple[str, str] | None = None
         remember(self)
@@ -193,6 +174,15 @@ class DocEmbedder:
         self.embedding = encoder.embedding(self.embedding, self.table)
         self._forget()
 
+    def take_frequencies(self, file: Path) -> None:
+        """Weigh by the counts of words in a TSV instead of those of a corpus; for method ``sif``. Raises InputError."""
+        weighting = self.embedding.weighting
+        if not isinstance(weighting, Sif):
+            raise InputError(f"'frequencies' belongs to method 'sif', but the method is '{weighting.name}'.")
+        fitted = weighting.fit_frequencies(row_frequencies(file, self.table))
+        self.embedding = replace(self.embedding, weighting=fitted)
+        self._forget()
+
     def fit_texts(self, texts: Iterable[str]) -> None:
         """Fit on texts, passed through the components that stand before this one."""
         names = self.nlp.pipe_names
@@ -214,7 +204,7 @@ class DocEmbedder:
 
     def token_weights(self, doc: Doc, start: int, stop: int) -> Weights | None:
         """What each token counts, or None when all count 1."""
-        return self.keywords(doc, self._forms(doc), start, stop)
+        return self.keywords(doc, forms_of(doc), start, stop)
 
     def weigh(self, counts: Bags) -> Bags:
         """Bags with the weights of the method, over the table's rows and composed ones."""
@@ -247,46 +237,16 @@ class DocEmbedder:
             install_hooks(doc)
         return docs
 
-    def _count(self, docs: list[Doc], *, compose: bool = True) -> _Counted:
-        """Look up the tokens of some Docs."""
-        forms = [self._forms(doc) for doc in docs]
-        offsets = np.cumsum([0] + [len(of_doc) for of_doc in forms])
-        all_forms = list(chain.from_iterable(forms))
-        rows = self._find(all_forms)
-        composed = self._composed.add_to(rows, all_forms, self.table) if compose else []
-        parts = [self.keywords(doc, of_doc, 0, len(doc)) for doc, of_doc in zip(docs, forms, strict=True)]
-        weights = np.concatenate([part for part in parts if part is not None]) if self.keywords else None
-        content = [sum(map(bool, of_doc)) for of_doc in forms]
-        token_rows = [rows[start:stop].copy() for start, stop in pairwise(offsets)]
-        return _Counted(Bags.from_tokens(rows, offsets, weights), token_rows, content, composed)
-
-    def _forms(self, doc: Doc) -> Sequence[str]:
-        forms: Sequence[str] | None = doc._.forms
-        if forms is None:
-            return [token.text for token in doc]
-        if len(forms) != len(doc):
-            raise InputError(
-                f"A Doc has {len(doc)} tokens but {len(forms)} lookup forms: components that merge or split tokens "
-                "must stand before 'lookup_forms'."
-            )
-        return forms
-
-    def _find(self, forms: list[str]) -> Any:
-        # a vocabulary's vectors may change at any time, a table may not
-        known = self._rows if isinstance(self.table, WordTable) else {}
-        missing = list(set(forms).difference(known))
-        if missing:
-            known.update(zip(missing, self.table.find(missing).tolist(), strict=True))
-            known[""] = -1
-        return np.fromiter(map(known.__getitem__, forms), dtype=np.int32, count=len(forms))
+    def _count(self, docs: list[Doc], *, compose: bool = True) -> DocCounts:
+        return count_docs(docs, self.table, self._rows, self.keywords, self._composed if compose else None)
 
     def _forget(self) -> None:
-        self._rows = {}
+        self._rows = KnownRows()
         self._composed = ComposedWords()
         self._fingerprint = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_rows": {}, "_composed": ComposedWords(), "_fingerprint": None}
+        return {**self.__dict__, "_rows": KnownRows(), "_composed": ComposedWords(), "_fingerprint": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # a worker process may see no factory call before this
@@ -298,75 +258,31 @@ class DocEmbedder:
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """Fitted state, and the table: its path when it is a folder, else all of it."""
-        state: dict[str, Any] = {"embedding": self.embedding.state(), "keywords": self.keywords.state(), "table": None}
-        table = self._table if self._vectors is None else self.table
-        if isinstance(table, WordTable) and _TABLE_FOLDER not in exclude:
-            state["table"] = table_state(table)
-        return state_to_bytes(state)
+        return self._state.to_bytes(with_table=TABLE_FOLDER not in exclude)
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "DocEmbedder":
         """Restore ``to_bytes``. Raises InputError when the table is gone or another."""
-        state = state_from_bytes(data, where=f"'{self.name}' bytes")
-        if state["table"] is not None:
-            self._table = table_from_state(state["table"])
-        self._restore(state)
-        return self
+        return self._restore(state_of_bytes(data, f"'{self.name}' bytes"))
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Fitted state, and a copy of the table so that the folder can travel (not with ``exclude=["vectors"]``)."""
-        path = Path(path)
-        path.mkdir(parents=True, exist_ok=True)
-        table = self._table if self._vectors is None else self.table
-        state = {"embedding": self.embedding.state(), "keywords": self.keywords.state(), "table": None}
-        if not isinstance(table, WordTable) and is_table(path / _TABLE_FOLDER):
-            # what an earlier save left here would be taken for ours
-            shutil.rmtree(path / _TABLE_FOLDER, ignore_errors=True)
-        if isinstance(table, WordTable):
-            state["table"] = {"fingerprint": table.fingerprint}
-            if _TABLE_FOLDER not in exclude and table.path != (path / _TABLE_FOLDER).resolve():
-                table.save(path / _TABLE_FOLDER, overwrite=True)
-        write_atomically(path / _STATE_FILE, state_to_bytes(state))
+        self._state.to_disk(Path(path), with_table=TABLE_FOLDER not in exclude)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "DocEmbedder":
         """Restore ``to_disk``. Raises InputError when something is missing, damaged or another table."""
-        path = Path(path)
-        file = path / _STATE_FILE
-        if not file.is_file():
-            raise InputError(f"{file} is missing: the saved pipeline is incomplete, save it again.")
-        state = state_from_bytes(file.read_bytes(), where=str(file))
-        expected = state["table"] and state["table"]["fingerprint"]
-        if expected is not None and is_table(path / _TABLE_FOLDER):
-            self._table = open_table(path / _TABLE_FOLDER, expected)
-        elif expected is not None and self.table.fingerprint != expected:
+        state = state_of_folder(Path(path))
+        expected = state.fingerprint
+        if state.table is None and expected is not None and self.table.fingerprint != expected:
             raise InputError(f"'{self.name}' was saved with another vector table than {expected}: give it that one.")
-        self._restore(state)
-        return self
+        return self._restore(state)
 
-    def _restore(self, state: dict[str, Any]) -> None:
-        self.embedding = embedding_from_state(state["embedding"])
-        self.keywords = KeywordWeights(**state["keywords"])
+    @property
+    def _state(self) -> EmbedderState:
+        return EmbedderState(self.embedding, self.keywords, self._table if self._vectors is None else self.table)
+
+    def _restore(self, state: EmbedderState) -> "DocEmbedder":
+        self.embedding, self.keywords = state.embedding, state.keywords
+        if state.table is not None:
+            self._table = state.table
         self._forget()
-
-
-def make_component(
-    nlp: Language,
-    name: str,
-    vectors: str | None,
-    embedding: BagEmbedding,
-    keywords: KeywordWeights,
-    frequencies: str | None,
-) -> DocEmbedder:
-    """The component for a pipeline.
-
-    Raises:
-        InputError: The table or the frequencies cannot be used.
-    """
-    register_extensions()
-    component = DocEmbedder(nlp, vectors, embedding, keywords, name)
-    # a saved pipeline brings its table and its fitted frequencies along
-    if frequencies is not None and (vectors is None or Path(vectors).exists()):
-        if not isinstance(embedding.weighting, Sif):
-            raise InputError(f"'frequencies' belongs to method 'sif', but the method is '{embedding.weighting.name}'.")
-        weighting = embedding.weighting.fit_frequencies(row_frequencies(Path(frequencies), component.table))
-        component.embedding = replace(embedding, weighting=weighting)
-    return component
+        return self

@@ -103,9 +103,11 @@ def make_doc_embedder(
     keywords, keyword_pos, other_weight: only these forms and parts of speech count 1, the others this much.
     """
     from dataclasses import replace
+    from pathlib import Path
 
     from spacy_embed.embedding import named_embedding
-    from spacy_embed.pipeline.doc_embedder import make_component
+    from spacy_embed.pipeline.doc_embedder import DocEmbedder
+    from spacy_embed.pipeline.extensions import register_extensions
     from spacy_embed.pipeline.keyword_weights import KeywordWeights
     from spacy_embed.weighting import Sif, TfIdf
 
@@ -117,7 +119,12 @@ def make_doc_embedder(
     if n_components is not None:
         embedding = replace(embedding, n_components=n_components)
     keyword_weights = KeywordWeights(keywords, keyword_pos, other_weight)
-    return make_component(nlp, name, vectors, embedding, keyword_weights, frequencies)
+    register_extensions()
+    component = DocEmbedder(nlp, vectors, embedding, keyword_weights, name)
+    # a saved pipeline brings its table and its fitted frequencies along
+    if frequencies is not None and (vectors is None or Path(vectors).exists()):
+        component.take_frequencies(Path(frequencies))
+    return component
 
 
 @Language.factory(
