@@ -160,9 +160,12 @@ def pull_nodes(
 @compiled
 def sense_row(word: int, sense: int, model: Model, copies: Copies) -> Floats1d:
     """float32[dim], the vector of a sense: the thread's own copy if it has one."""
-    if word < len(copies.counts):
-        return copies.vectors[word * model.vectors.shape[1] + sense]
-    return model.vectors[word, sense]
+    row: Floats1d = (
+        copies.vectors[word * model.vectors.shape[1] + sense]
+        if word < len(copies.counts)
+        else model.vectors[word, sense]
+    )
+    return row
 
 
 @compiled

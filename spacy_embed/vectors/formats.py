@@ -91,6 +91,7 @@ class VectorFormat:
 def all_formats() -> tuple[VectorFormat, ...]:
     """Every format, in the order in which they are asked: those that say less about themselves come later."""
     from spacy_embed.vectors import (
+        adagram_format,
         binary_format,
         directory_format,
         fasttext_format,
@@ -104,6 +105,7 @@ def all_formats() -> tuple[VectorFormat, ...]:
     return (
         directory_format.TABLE_FOLDER,
         fasttext_format.FASTTEXT_BINARY,
+        adagram_format.ADAGRAM_MODEL,
         spacy_format.SPACY_FOLDER,
         model2vec_format.MODEL2VEC_FOLDER,
         navec_format.NAVEC,

@@ -155,9 +155,9 @@ def test_a_checkpoint_of_other_shapes_is_refused(tmp_path):
 
 def test_numbers_that_are_none_are_told(tmp_path):
     checkpoints = Checkpoints(tmp_path, {})
+    killed = KilledAfter(tmp_path, {})
+    killed.epoch = 1
     with pytest.raises(Killed):
-        killed = KilledAfter(tmp_path, {})
-        killed.epoch = 1
         train_adagram(sentences(50), checkpoints=killed, **SMALL)
     arrays = checkpoints.latest().arrays
     arrays["vectors"][:] = np.nan
