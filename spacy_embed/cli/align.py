@@ -57,7 +57,7 @@ def align_command(
     tables = load_vectors(source_path), load_vectors(target_path)
     if center is not None:
         target_path = center
-        tables = centered_table(tables[0]), centered_table(tables[1]).save(center, overwrite=overwrite)
+        tables = centered_table(tables[0]), centered_table(tables[1])
     lookups = lookups_of_languages(pipelines_by_language(pipeline or []), forms=forms, exact=False, compose=False)
     pairs, asked = (rows_of_dictionary(part, *tables, *map(lookups, langs)) for part in split)
     alignment = align(*tables, pairs, held_out=asked, refine=refine, vocabulary=vocabulary)
@@ -71,6 +71,8 @@ def align_command(
         "steps": [_plain(step._asdict()) for step in alignment.steps],
         "chosen": alignment.chosen,
     }
+    if center is not None:
+        tables[1].save(center, overwrite=overwrite)
     aligned_table(tables[0], alignment.matrix, report).save(out, overwrite=overwrite)
     if as_json:
         print_json({"table": str(out), "words": len(tables[0]), "dim": tables[1].dim, **report})

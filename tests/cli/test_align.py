@@ -157,3 +157,14 @@ def test_bad_input(arguments, message, cli, files, rows):
     assert message in result.err
     assert len(result.err.strip().splitlines()) == 1
     assert not (files / "out").exists()
+
+
+def test_a_failed_run_leaves_nothing(cli, files):
+    (files / "none.txt").write_text("nada nothing")
+    result = cli(
+        "align", files / "es", files / "en", files / "out", "--dictionary", files / "none.txt",
+        "--center", files / "en-centred",
+    )  # fmt: skip
+    assert result.code == 2
+    assert not (files / "en-centred").exists()
+    assert not (files / "out").exists()

@@ -1,5 +1,7 @@
 """Docs looked up in a table."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from spacy_embed.vectors import WordTable
 
 
 class CountingTable(WordTable):
-    asked: list[str] = []
+    asked: ClassVar[list[str]] = []
 
     def find(self, words):
         self.asked.extend(words)
