@@ -4,7 +4,7 @@
         [--sets xquad,libreoffice-help] [--methods tfidf,sif] [--rotate] [--work DIR] [--json]
 
 DATA holds ``wordsim/dictionaries/LANG-LANG*.txt`` and parallel retrieval sets, ``SET/LANG`` in BEIR layout. Three in
-ten source words of a dictionary are put aside and only asked for in the end. Documents in the language of ``--to`` are
+ten source words of a dictionary are put aside, with all words of the same lemma, and only asked for in the end. Documents in the language of ``--to`` are
 indexed with its own table, queries in the others find their words in the aligned one. ``--rotate`` turns the source
 tables by random first: for tables that share a space already.
 """
@@ -18,16 +18,23 @@ from reporting import print_table, say
 from retrieval import run
 
 from spacy_embed.evaluation.dictionaries import Dictionary, read_dictionary, split_dictionary, word_pairs_of
+from spacy_embed.evaluation.word_lookup import WordLookup
+from spacy_embed.pipeline.word_forms import forms_of_language
 from spacy_embed.vectors import WordTable, load_vectors
 
 TEST_SHARE = 0.3
 MEASURE = "nDCG@10"
 
 
-def split_file(dictionary: Path, work: Path) -> tuple[Path, Path]:
-    """A training and a test dictionary of different source words, as files."""
+def split_file(dictionary: Path, lang: str, table: WordTable, work: Path) -> tuple[Path, Path]:
+    """A training and a test dictionary, as files, without a source word or, where words are lemmas, a row in common."""
+    split = split_dictionary(read_dictionary(dictionary), TEST_SHARE)
+    lookup = WordLookup(forms=forms_of_language(lang))
+    rows, asked = lookup.rows(table, list(split.train)), lookup.rows(table, list(split.test))
+    is_other = (rows < 0) | ~np.isin(rows, asked)
+    train = {word: split.train[word] for word, keep in zip(split.train, is_other.tolist(), strict=True) if keep}
     files = []
-    for name, part in split_dictionary(read_dictionary(dictionary), TEST_SHARE)._asdict().items():
+    for name, part in {"train": train, "test": split.test}.items():
         file = work / name / f"{dictionary.name.split('.')[0]}.txt"
         file.parent.mkdir(parents=True, exist_ok=True)
         write_dictionary(part, file)
@@ -103,7 +110,7 @@ def main() -> None:
     to, rows = options.to, []
     for lang in sorted(set(tables) - {to}):
         dictionary = next((options.data / "wordsim" / "dictionaries").glob(f"{lang}-{to}.*"))
-        train, test = split_file(dictionary, options.work)
+        train, test = split_file(dictionary, lang, load_vectors(tables[lang]), options.work)
         source = rotated(tables[lang], options.work) if options.rotate else tables[lang]
         pairs = {"before rotation": (tables[lang], tables[to])} if options.rotate else {}
         pairs |= variants(lang, to, source, tables[to], train, options.work)

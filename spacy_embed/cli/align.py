@@ -102,8 +102,8 @@ def read_dictionaries(files: list[Path], langs: tuple[str, str]) -> tuple["Dicti
 
 
 def _coverage(pairs: "RowPairs") -> dict[str, int]:
-    used = int(((pairs.source >= 0) & (pairs.target >= 0)).sum())
-    return {"pairs": len(pairs.source), "used": used, "missing": len(pairs.source) - used}
+    known = int(((pairs.source >= 0) & (pairs.target >= 0)).sum())
+    return {"pairs": len(pairs.source), "known": known, "missing": len(pairs.source) - known}
 
 
 def _plain(step: dict[str, Any]) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def _plain(step: dict[str, Any]) -> dict[str, Any]:
 
 def _print(out: Path, source: "WordTable", alignment: "Alignment", dictionary: dict[str, int]) -> None:
     print(f"{out}: {len(source)} words, {alignment.matrix.shape[1]} dimensions")
-    print(f"dictionary: {dictionary['used']} of {dictionary['pairs']} pairs used, the others have an unknown word")
+    print(f"dictionary: {dictionary['known']} of {dictionary['pairs']} pairs known, the others have an unknown word")
     for i, step in enumerate(alignment.steps):
         measured = f"mean cosine {step.mean_cosine:.3f}"
         if alignment.held_out:

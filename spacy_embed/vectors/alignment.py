@@ -41,6 +41,11 @@ class RowPairs(NamedTuple):
         both = np.unique(both[(both >= 0).all(axis=1)].reshape(-1, 2), axis=0)
         return RowPairs(both[:, 0], both[:, 1])
 
+    def without(self, others: "RowPairs") -> "RowPairs":
+        """Those whose source row is none of the others'."""
+        own = ~np.isin(self.source, others.source)
+        return RowPairs(self.source[own], self.target[own])
+
 
 class Step(NamedTuple):
     """One fit of the map: by the dictionary, or by the pairs that the map before it induced."""
@@ -108,17 +113,21 @@ def align(
         source: The table to map.
         target: The table whose space it is to share.
         pairs: The dictionary, as rows; pairs with an unknown row (-1) are passed over.
-        held_out: Pairs that choose among steps, of other source words; no step is fitted on them.
+        held_out: Pairs that choose among steps. No step is fitted on a pair of ``pairs`` with one of their source rows:
+            inflected words of a dictionary share a row in a table of lemmas.
         refine: How many times the map is fitted again, on the pairs that it induced.
         vocabulary: The first so many words of each table induce pairs, and are what held-out words are looked for in.
 
     Raises:
         InputError: No pair is known, or the source has more dimensions than the target.
     """
-    known = pairs.known()
+    known, asked = pairs.known(), (held_out or RowPairs(*np.empty((2, 0), np.int32))).known()
     if not len(known.source):
         raise InputError("Not one pair of the dictionary has both words in the tables: check languages and case.")
-    words = _Frequent(source, target, vocabulary, (held_out or RowPairs(*np.empty((2, 0), np.int32))).known())
+    known = known.without(asked)
+    if not len(known.source):
+        raise InputError("All pairs that are known are of words that are held out: hold out fewer.")
+    words = _Frequent(source, target, vocabulary, asked)
     x, y = unit_rows(source.rows[known.source]), unit_rows(target.rows[known.target])
     steps: list[Step] = []
     maps: list[Floats2d] = []

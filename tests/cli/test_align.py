@@ -34,7 +34,7 @@ def test_a_turned_table_comes_back(cli, files, rows):
     )
     assert result.code == 0, result.err
     assert "out: 80 words, 12 dimensions" in result.out
-    assert "pairs used" in result.out
+    assert "pairs known" in result.out
     assert "* fit on" in result.out
     table = load_vectors(files / "out")
     np.testing.assert_allclose(table.rows, rows, atol=1e-5)
@@ -50,7 +50,7 @@ def test_json_and_report(cli, files):
     # of 61 distinct words a tenth, 6, is held out
     assert report["held_out"] == {"share": 0.1, "seed": 1, "words": 6, "found": report["held_out"]["found"]}
     assert report["dictionary"]["pairs"] + report["held_out"]["words"] in range(62, 64)
-    assert report["dictionary"]["used"] + report["dictionary"]["missing"] == report["dictionary"]["pairs"]
+    assert report["dictionary"]["known"] + report["dictionary"]["missing"] == report["dictionary"]["pairs"]
     assert len(report["steps"]) == 3
     assert report["steps"][report["chosen"]]["csls_1"] == 1.0
     kept = load_vectors(files / "out").metadata["alignment"]
@@ -107,7 +107,7 @@ def test_russian_dictionaries_find_lemmas(cli, rows, tmp_path):
     )
     options = ["--dictionary", tmp_path / "ru-en.txt", "--held-out", 0, "--json"]
     found = json.loads(cli("align", tmp_path / "ru", tmp_path / "en", tmp_path / "out", *options).out)
-    assert found["dictionary"] == {"pairs": 6, "used": 6, "missing": 0}
+    assert found["dictionary"] == {"pairs": 6, "known": 6, "missing": 0}
     without = cli("align", tmp_path / "ru", tmp_path / "en", tmp_path / "no", *options, "--no-forms")
     assert without.code == 2
     assert "Not one pair of the dictionary has both words in the tables" in without.err

@@ -124,6 +124,21 @@ def test_held_out_words_choose_and_ties_go_to_the_earlier_fit():
     assert [step.csls_1 for step in alignment.steps] == [1.0] * 6
 
 
+def test_no_row_is_both_fitted_on_and_held_out():
+    # noise: a perfect fit would be the same whatever it is fitted on
+    rows, noise = np.random.default_rng(0).normal(size=(2, 100, 10)).astype(np.float32)
+    target, source = named(rows), named(rows @ rotation(1, 10) + noise)
+    held_out = RowPairs(np.arange(60, 80, dtype=np.int32), np.arange(60, 80, dtype=np.int32))
+    # inflected words, which share their row with held-out ones
+    both = RowPairs(np.arange(70, dtype=np.int32), np.arange(70, dtype=np.int32))
+    without = align(source, target, same_rows(60), held_out=held_out)
+    found = align(source, target, both, held_out=held_out)
+    assert found.steps[0].pairs == 60
+    np.testing.assert_array_equal(found.matrix, without.matrix)
+    with pytest.raises(InputError, match="hold out fewer"):
+        align(source, target, held_out, held_out=held_out)
+
+
 def test_fewer_dimensions_go_into_more_and_keep_their_cosines():
     random = np.random.default_rng(0)
     wide = random.normal(size=(80, 12)).astype(np.float32)
