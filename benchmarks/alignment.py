@@ -4,9 +4,9 @@
         [--sets xquad,libreoffice-help] [--methods tfidf,sif] [--rotate] [--work DIR] [--json]
 
 DATA holds ``wordsim/dictionaries/LANG-LANG*.txt`` and parallel retrieval sets, ``SET/LANG`` in BEIR layout. Three in
-ten source words of a dictionary are put aside, with all words of the same lemma, and only asked for in the end. Documents in the language of ``--to`` are
-indexed with its own table, queries in the others find their words in the aligned one. ``--rotate`` turns the source
-tables by random first: for tables that share a space already.
+ten source words of a dictionary are put aside, with all words of the same lemma, and only asked for in the end.
+Documents in the language of ``--to`` are indexed with its own table, queries in the others find their words in the
+aligned one. ``--rotate`` turns the source tables by random first: for tables that share a space already.
 """
 
 import argparse

@@ -84,10 +84,7 @@ class WordSource:
     def answering_in(self, lang: str) -> Any:
         """The table with the words of one language as its only answers. Raises InputError for a table."""
         if lang not in self.languages:
-            there = (
-                f"its languages are {', '.join(self.languages)}" if self.languages else "only an index has languages"
-            )
-            raise InputError(f"{self.path} has no words of {lang!r}: {there}.")
+            raise InputError(f"{self.path} has no words of {lang!r}: {self._there()}.")
         return replace(self.table, keys=_Answers(self.table.keys, f"{lang}:"), path=None)
 
 

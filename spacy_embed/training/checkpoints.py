@@ -56,6 +56,7 @@ class Checkpoints:
             try:
                 state = json.loads((place / _MARKER).read_text(encoding="utf-8"))
                 if state["run"] != self.run:
+                    self.tell("what was trained before was of other text, settings or versions: it is thrown away")
                     shutil.rmtree(place)
                     continue
                 arrays = {name: np.load(place / f"{name}.npy", allow_pickle=False) for name in state["arrays"]}

@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 from spacy_embed.embedding import unit_rows
 from spacy_embed.types import Floats2d
+from spacy_embed.vectors.directory_format import origin_of
 from spacy_embed.vectors.subwords import NAME as SUBWORDS
 from spacy_embed.vectors.word_table import WordTable
 
 MAP = "alignment"
 """Of the report in the table's metadata, and of the map, float32[source dim, dim], in its extras."""
 
-_OF_FILES = frozenset({"format", "version", "rows", "dim", "words", "fingerprint", "extras"})
 _ROWS_AT_ONCE = 65_536
 
 
@@ -36,7 +36,7 @@ def aligned_table(source: WordTable, matrix: Floats2d, report: dict[str, Any]) -
     if "projection_axes" in extras:
         extras["projection_axes"] = np.ascontiguousarray(matrix.T @ extras["projection_axes"])
     extras[MAP] = matrix
-    metadata = {**_origin(source), MAP: report}
+    metadata = {**origin_of(source), MAP: report}
     return WordTable(source.keys, _turned(source.rows, matrix), metadata, None, extras)
 
 
@@ -53,13 +53,8 @@ def centered_table(table: WordTable) -> WordTable:
     units = unit_rows(table.rows)
     used = units.any(axis=1)
     units[used] -= units[used].mean(axis=0, dtype=np.float64).astype(np.float32)
-    metadata = {key: value for key, value in _origin(table).items() if key != SUBWORDS}
+    metadata = {key: value for key, value in origin_of(table).items() if key != SUBWORDS}
     return WordTable(table.keys, units, {**metadata, "centered": True}, None, {})
-
-
-def _origin(table: WordTable) -> dict[str, Any]:
-    """What the metadata say of where a table came from, without what they say of its files."""
-    return {key: value for key, value in table.metadata.items() if key not in _OF_FILES}
 
 
 def _turned(rows: Floats2d, matrix: Floats2d) -> Floats2d:

@@ -30,6 +30,7 @@ FORMAT = "spacy-embed table"
 VERSION = 2
 
 _KEY_FILES = {"text": "words"}
+_OF_FILES = frozenset({"format", "version", "rows", "dim", "words", "fingerprint", "extras"})
 _EXTRA = re.compile(r"[\w.-]+")
 _LARGEST_HEADER = 1 << 26
 
@@ -112,6 +113,11 @@ def open_table(path: Path, expected_fingerprint: str | None = None) -> WordTable
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     return table
+
+
+def origin_of(table: WordTable) -> dict[str, Any]:
+    """What the metadata say of where a table came from, without what they say of its files."""
+    return {key: value for key, value in table.metadata.items() if key not in _OF_FILES}
 
 
 def key_index_of(table: WordTable) -> KeyIndex:

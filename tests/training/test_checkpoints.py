@@ -31,7 +31,9 @@ def test_the_latest_checkpoint_comes_back_and_older_ones_are_gone(tmp_path):
 
 def test_a_checkpoint_of_another_run_is_thrown_away(tmp_path):
     Checkpoints(tmp_path, RUN).save(1, {"rows": np.zeros(2)}, {})
-    assert Checkpoints(tmp_path, {**RUN, "text": "other"}).latest() is None
+    told = []
+    assert Checkpoints(tmp_path, {**RUN, "text": "other"}, tell=told.append).latest() is None
+    assert told == ["what was trained before was of other text, settings or versions: it is thrown away"]
     assert not list(tmp_path.iterdir())
 
 
