@@ -28,6 +28,7 @@ LAYERS = {
     "core": 0,
     "vectors": 1,
     "training": 1,
+    "senses": 2,
     "retrieval": 2,
     "evaluation": 3,
     "pipeline": 3,
