@@ -20,6 +20,9 @@ def convert_command(
         bool, typer.Option("--strip-pos", help="Take parts of speech off words (слово_NOUN); the first is kept.")
     ] = False,
     normalize: Annotated[bool, typer.Option("--normalize", help="Scale vectors to length 1.")] = False,
+    senses: Annotated[
+        bool, typer.Option("--senses", help="Write each sense of a word as a word: bank#1, bank#2 ...")
+    ] = False,
     unwritable: Annotated[
         str, typer.Option(help="Words that the format cannot hold: refuse, replace (with '_') or leave-out.")
     ] = "refuse",
@@ -36,7 +39,7 @@ def convert_command(
         source,
         out,
         to=to,
-        changes=Changes(top, lower, strip_pos, normalize),
+        changes=Changes(top, lower, strip_pos, normalize, senses),
         writing=Writing(overwrite, cast(Any, unwritable)),
     )
     for sentence in done.sentences():

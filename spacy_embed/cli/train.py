@@ -13,6 +13,7 @@ from spacy_embed.cli.training_command import (
     run_training,
     training_command,
 )
+from spacy_embed.errors import InputError
 from spacy_embed.training.windows import Distance, Sides
 
 train_app = typer.Typer(help="Train word vectors on a corpus.", no_args_is_help=True)
@@ -144,6 +145,53 @@ def glove_command(
     )
 
 
+@train_app.command("adagram")
+@training_command
+def adagram_command(
+    options: TrainingOptions,
+    dim: Dim = "100",
+    senses: Annotated[int, typer.Option(help="Most senses of a word.", min=1)] = 5,
+    alpha: Annotated[str, typer.Option(help="Of the prior: the larger, the more senses; auto: by frequency.")] = "auto",
+    window: Window = 5,
+    min_count: MinCount = 5,
+    epochs: Annotated[
+        int | None, typer.Option(help="Default: as many as bring the text to 10 M words, 3 to 20.", min=1)
+    ] = None,
+    sample: Sample = 1e-3,
+    learning_rate: Annotated[float, typer.Option(help="At the start; it falls to a ten-thousandth.")] = 0.025,
+    held_out: Annotated[float, typer.Option(help="Share of the text to measure on, and not to train on.")] = 0.01,
+    least_prior: Annotated[float, typer.Option(help="Senses that are less probable are pruned.")] = 0.02,
+    least_tokens: Annotated[float, typer.Option(help="So are those with fewer tokens.")] = 5.0,
+    merge_cosine: Annotated[float, typer.Option(help="Cosine from which senses may be one; above 1: never.")] = 0.8,
+    merge_overlap: Annotated[float, typer.Option(help="Share of nearest words in common, to be the same.")] = 0.5,
+    seed: Seed = 1,
+) -> None:
+    """Train AdaGram: as many senses a word as the text asks for; continues where it was interrupted."""
+    from spacy_embed.training.adagram import train_adagram
+
+    run_training(
+        options,
+        lambda sequences, *, checkpoints, **settings: train_adagram(
+            sequences, checkpoints=checkpoints, scratch=checkpoints.folder / "text", **settings
+        ),
+        method="adagram",
+        dim=dim,
+        senses=senses,
+        alpha=_concentration(alpha),
+        window=window,
+        min_count=min_count,
+        epochs=epochs,
+        sample=sample,
+        learning_rate=learning_rate,
+        held_out=held_out,
+        least_prior=least_prior,
+        least_tokens=least_tokens,
+        merge_cosine=merge_cosine,
+        merge_overlap=merge_overlap,
+        seed=seed,
+    )
+
+
 @train_app.command("lsa")
 @training_command
 def lsa_command(
@@ -182,6 +230,15 @@ def lsa_command(
         solver=solver,
         seed=seed,
     )
+
+
+def _concentration(text: str) -> float | Literal["auto"]:
+    if text == "auto":
+        return "auto"
+    try:
+        return float(text)
+    except ValueError as error:
+        raise InputError(f"--alpha takes a number above 0, or auto, got {text!r}.") from error
 
 
 def _architecture(cbow: bool) -> Literal["cbow", "skip-gram"]:

@@ -23,6 +23,7 @@ from spacy_embed.vectors.word_table import WordTable
 _MOST_HELD_OUT = 50_000
 _TEXT_OF_DEFAULT_EPOCHS = 10_000_000
 _SHOWN_WORDS = 12
+_WIDEST = 1_000
 
 
 def default_epochs(n_tokens: int) -> int:
@@ -113,6 +114,7 @@ def train_adagram(
         "held_out": held_out,
         "tokens": numbered.n_tokens,
         "tokens_held_out": n_held_out,
+        "pairs": int(progress.pairs[-1]),
         "loss": _rounded(progress.loss),
         "held_out_log_likelihood": _rounded(progress.log_likelihood),
         "senses_per_word": _rounded(progress.senses_per_word),
@@ -152,10 +154,12 @@ def _rounded(values: list[float]) -> list[float]:
 
 
 def _check(dim: int, held_out: float, settings: AdaGramSettings, pruning: Pruning) -> None:
-    counted = ("senses", "window", "epochs", "workers")
+    counted = ("senses", "epochs", "workers")
     for name, value in (("dim", dim), *((name, getattr(settings, name)) for name in counted)):
         if value < 1:
             raise InputError(f"{name} must be at least 1, got {value}.")
+    if not 1 <= settings.window <= _WIDEST:
+        raise InputError(f"window must be between 1 and {_WIDEST} words, got {settings.window}.")
     if settings.seed < 0:
         raise InputError(f"seed must be at least 0, got {settings.seed}.")
     if settings.alpha != "auto" and not (isinstance(settings.alpha, int | float) and 0 < settings.alpha < float("inf")):

@@ -32,11 +32,14 @@ class Progress(NamedTuple):
     """What was measured after each epoch."""
 
     loss: list[float]
-    """Minus the logarithm of the probability of a word of a context, the mean while training."""
+    """Minus the logarithm of the probability of a word of a context, E[log pi] shared out among a context's words: the
+    mean of what was found before each step, so the large steps of early epochs flatter it."""
     log_likelihood: list[float]
     """That of the held-out text, see ``SenseTable.log_likelihood``; empty without one."""
     senses_per_word: list[float]
     """Supported senses of a word, the mean."""
+    pairs: list[float]
+    """Pairs of a token and a word of its context, as windows were drawn."""
 
 
 class _Run(NamedTuple):
@@ -62,7 +65,7 @@ def learn(
         SpacyEmbedError: The vectors grew beyond all bounds.
     """
     checkpoint = checkpoints.latest() if checkpoints else None
-    progress = _restored(model, checkpoint) if checkpoint else Progress([], [], [])
+    progress = _restored(model, checkpoint) if checkpoint else Progress([], [], [], [])
     n_tokens = len(text.ids)
     bar: Any = progress_bar(total=n_tokens * settings.epochs, label="adagram", unit="word")
     bar.update(n_tokens * len(progress.loss))
@@ -78,6 +81,7 @@ def learn(
                     f"Training left the numbers in epoch {epoch + 1}: lower the learning rate "
                     f"({settings.learning_rate:g})."
                 )
+            progress.pairs.append(n_pairs)
             _measure(progress, -evidence / max(n_pairs, 1), text, model, setting, settings, pruning)
             bar.set_postfix_str(
                 f"epoch {epoch + 1}/{settings.epochs}, loss {progress.loss[-1]:.4f}, "

@@ -11,8 +11,8 @@ from spacy_embed.vectors.softmax_kernels import sigmoid_table
 
 Alpha = float | Literal["auto"]
 
-ALPHA_AT_1000 = 0.1
-ALPHA_POWER = 0.25
+AUTO_NATS = 5.0
+AUTO_SLOPE = 1.0
 
 
 class AdaGramSettings(NamedTuple):
@@ -31,7 +31,7 @@ class AdaGramSettings(NamedTuple):
 def concentrations(frequencies: Ints1d, alpha: Alpha) -> Doubles1d:
     """float64[words], alpha of each word's prior; a number is that of all words."""
     if alpha == "auto":
-        return np.asarray(ALPHA_AT_1000 * (1000 / frequencies) ** ALPHA_POWER)
+        return np.asarray(1 / (AUTO_NATS + AUTO_SLOPE * np.log(np.maximum(frequencies / 1000, 1.0))))
     return np.full(len(frequencies), alpha, np.float64)
 
 

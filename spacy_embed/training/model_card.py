@@ -5,6 +5,9 @@ from typing import Any
 
 FILE = "model_card.md"
 
+_MEASURED = {"held_out_log_likelihood": "log-likelihood of held-out text", "senses_per_word": "senses of a word"}
+_ELSEWHERE = {"method", "loss", "tokens", "senses_kept", *_MEASURED}
+
 
 def model_card(card: Mapping[str, Any], source: Mapping[str, Any]) -> str:
     """Markdown of the facts that a table's metadata hold.
@@ -13,11 +16,12 @@ def model_card(card: Mapping[str, Any], source: Mapping[str, Any]) -> str:
         card: ``metadata["card"]``, in sections.
         source: ``metadata["source"]``, the trainer's settings.
     """
-    settings = {name: value for name, value in source.items() if name not in ("method", "loss", "tokens")}
+    settings = {name: value for name, value in source.items() if name not in _ELSEWHERE}
     sections = {
         "Corpus": card["corpus"],
         "Vocabulary": card["vocabulary"],
         "Training": {**settings, **card["run"]},
+        **({"Senses": source["senses_kept"]} if "senses_kept" in source else {}),
         "Quick scores": card["scores"],
         "Made with": card["versions"],
     }
@@ -25,15 +29,22 @@ def model_card(card: Mapping[str, Any], source: Mapping[str, Any]) -> str:
     for title, facts in sections.items():
         lines += [f"## {title}", "", *_listed(facts), ""]
     if source.get("loss"):
-        of = "pair" if "pairs" in source else "token"
-        lines += ["## Loss", "", f"| epoch | mean of a {of} |", "|--:|--:|"]
-        lines += [f"| {epoch} | {loss:.4f} |" for epoch, loss in enumerate(source["loss"], start=1)]
-        lines.append("")
+        lines += ["## Loss", "", *_by_epoch(source), ""]
     if card["neighbours"]:
         lines += ["## Neighbours of frequent words", "", "| word | nearest by cosine |", "|---|---|"]
         lines += [f"| {_cell(word)} | {_cell(', '.join(near))} |" for word, near in card["neighbours"].items()]
         lines.append("")
     return "\n".join(lines)
+
+
+def _by_epoch(source: Mapping[str, Any]) -> Iterator[str]:
+    """A table of what was measured after each epoch."""
+    columns = {f"mean of a {'pair' if 'pairs' in source else 'token'}": source["loss"]}
+    columns |= {title: source[name] for name, title in _MEASURED.items() if source.get(name)}
+    yield f"| epoch | {' | '.join(columns)} |"
+    yield "|--:" * (len(columns) + 1) + "|"
+    for epoch, values in enumerate(zip(*columns.values(), strict=True), start=1):
+        yield f"| {epoch} | {' | '.join(f'{value:.4f}' for value in values)} |"
 
 
 def _listed(facts: Mapping[str, Any]) -> Iterator[str]:

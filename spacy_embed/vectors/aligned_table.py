@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from spacy_embed.embedding import unit_rows
 from spacy_embed.types import Floats2d
 from spacy_embed.vectors.directory_format import origin_of
+from spacy_embed.vectors.sense_arrays import OUTPUTS as SENSE_OUTPUTS
 from spacy_embed.vectors.subwords import NAME as SUBWORDS
 from spacy_embed.vectors.word_table import WordTable
 
@@ -20,7 +21,8 @@ _ROWS_AT_ONCE = 65_536
 def aligned_table(source: WordTable, matrix: Floats2d, report: dict[str, Any]) -> WordTable:
     """The source's words and rows, turned; lengths, cosines and distances among them stay what they were.
 
-    What composes unknown words is turned too: rows of n-grams, and the axes of a distilled table.
+    What composes unknown words is turned too: rows of n-grams, and the axes of a distilled table; so is what tells
+    senses apart.
 
     Args:
         source: A table.
@@ -35,6 +37,8 @@ def aligned_table(source: WordTable, matrix: Floats2d, report: dict[str, Any]) -
         extras[SUBWORDS] = _turned(extras[SUBWORDS], matrix)
     if "projection_axes" in extras:
         extras["projection_axes"] = np.ascontiguousarray(matrix.T @ extras["projection_axes"])
+    if SENSE_OUTPUTS in extras:
+        extras[SENSE_OUTPUTS] = _turned(extras[SENSE_OUTPUTS], matrix)
     extras[MAP] = matrix
     metadata = {**origin_of(source), MAP: report}
     return WordTable(source.keys, _turned(source.rows, matrix), metadata, None, extras)

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from spacy_embed.atomic_files import check_free, clear_leftovers
 from spacy_embed.errors import InputError
-from spacy_embed.vectors.directory_format import MARKER, key_index_of, write_table
+from spacy_embed.vectors.directory_format import MARKER, key_index_of, origin_of, write_table
 from spacy_embed.vectors.formats import Reading, VectorFormat, Writing, WritingNotes, format_of, format_to_write
 from spacy_embed.vectors.key_index import KeyIndex
 from spacy_embed.vectors.reading_notes import ReadingNotes
 from spacy_embed.vectors.row_store import RowStore
+from spacy_embed.vectors.sense_arrays import without_senses
+from spacy_embed.vectors.sense_table import SenseTable
 from spacy_embed.vectors.subwords import NAME as SUBWORDS
 from spacy_embed.vectors.word_table import WordTable
 
@@ -38,12 +40,14 @@ class Changes:
         lower: Lower-case the words.
         strip_pos: Take a part of speech off the end of words: ``слово_NOUN``, ``слово_S``, ``слово::NOUN``.
         normalize: Scale vectors to length 1.
+        senses: Write a table with senses sense by sense, as ``word#1``, ``word#2`` ...; ``top`` then counts senses.
     """
 
     top: int | None = None
     lower: bool = False
     strip_pos: bool = False
     normalize: bool = False
+    senses: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,8 @@ class _Changed:
 
 
 def _changed(table: WordTable, changes: Changes, rows_file: Path) -> _Changed:
+    if changes.senses:
+        table = SenseTable.of(table).keyed
     n_words = min(len(table), changes.top if changes.top is not None else len(table))
     if n_words == len(table) and not (changes.lower or changes.strip_pos or changes.normalize):
         return _Changed(table)
@@ -165,18 +171,18 @@ def _changed(table: WordTable, changes: Changes, rows_file: Path) -> _Changed:
     if changes.normalize or not is_whole:
         rows = _copied(table, used, rows_file, normalize=changes.normalize)
     places = np.where(word_rows >= 0, np.searchsorted(used, word_rows), -1).astype(np.int32)
-    metadata: dict[str, Any] = {k: v for k, v in table.metadata.items() if k not in _OF_THE_OLD_TABLE}
+    metadata = origin_of(table)
     metadata["changes"] = {name: value for name, value in vars(changes).items() if value}
     if changes.normalize and SUBWORDS in metadata:
         # composed words like the others
         metadata[SUBWORDS] = {**metadata[SUBWORDS], "unit_rows": True}
     extras = table.extras
     result = WordTable(KeyIndex.build(list(first_ones), places), rows, metadata, None, extras)
+    if rows is not table.rows:
+        # senses are told apart by all rows, as they were trained
+        result = without_senses(result)
     n_renamed = sum(a != b for a, b in zip(old, new, strict=True))
     return _Changed(result, n_renamed, n_words - len(first_ones))
-
-
-_OF_THE_OLD_TABLE = frozenset({"format", "version", "rows", "dim", "words", "fingerprint", "extras"})
 
 
 def _renamed(word: str, changes: Changes) -> str:

@@ -13,6 +13,7 @@ senses.nodes, senses.codes, senses.ways: int32[steps], int8[steps], int64[words 
 """
 
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ from spacy_embed.vectors.word_table import WordTable
 
 NAME = "senses"
 """Of the parameters in a table's metadata; its extras begin with it."""
+
+OUTPUTS = f"{NAME}.outputs"
 
 _DTYPES = {
     "offsets": np.int64,
@@ -107,6 +110,19 @@ def without_senses(table: WordTable) -> WordTable:
     metadata = {name: value for name, value in table.metadata.items() if name not in (NAME, "fingerprint", "extras")}
     extras = {name: array for name, array in table.extras.items() if not name.startswith(f"{NAME}.")}
     return WordTable(table.keys, table.rows, metadata, None, extras)
+
+
+def sense_fingerprint(fingerprint: str, extras: Mapping[str, NDArray[Any]]) -> str:
+    """A fingerprint of words and rows, and of what finds senses; as it is where there is nothing of the kind."""
+    names = sorted(name for name in extras if name.startswith(f"{NAME}."))
+    if not names:
+        return fingerprint
+    digest = blake2b(fingerprint.encode(), digest_size=16)
+    for name in names:
+        array = np.ascontiguousarray(extras[name])
+        digest.update(repr((name, array.shape, array.dtype.str)).encode())
+        digest.update(array.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
 
 
 def sense_arrays(table: WordTable) -> dict[str, NDArray[Any]]:

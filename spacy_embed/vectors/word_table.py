@@ -151,7 +151,9 @@ class WordTable:
         """
         if not isinstance(self.keys, KeyIndex):
             raise InputError("A table that grows has no fingerprint: ask for that of the table it was taken from.")
-        fingerprint = table_fingerprint(self.keys, self.rows)
+        from spacy_embed.vectors.sense_arrays import sense_fingerprint
+
+        fingerprint = sense_fingerprint(table_fingerprint(self.keys, self.rows), self.extras)
         if self.subwords is None:
             return fingerprint
         from spacy_embed.vectors.subwords import subwords_fingerprint

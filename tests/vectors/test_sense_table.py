@@ -10,6 +10,7 @@ from scipy.special import log_expit
 
 from spacy_embed.errors import InputError, UnknownWordError
 from spacy_embed.vectors import WordTable, load_vectors
+from spacy_embed.vectors.aligned_table import aligned_table
 from spacy_embed.vectors.sense_arrays import NAME, without_senses
 from spacy_embed.vectors.sense_table import SenseTable, pair_count
 from spacy_embed.vectors.stick_breaking import expected_priors
@@ -229,3 +230,18 @@ def test_a_missing_array_and_missing_parameters():
         SenseTable.of(WordTable(TABLE.keys, TABLE.rows, TABLE.metadata, None, extras))
     with pytest.raises(InputError, match="its metadata say nothing of senses"):
         SenseTable.of(WordTable(TABLE.keys, TABLE.rows, {}, None, TABLE.extras))
+
+
+def test_a_turned_table_tells_the_same_senses_apart():
+    matrix = np.linalg.qr(np.random.default_rng(0).normal(size=(6, 6)))[0].astype(np.float32)
+    turned = SenseTable.of(aligned_table(TABLE, matrix, {}))
+    assert not np.allclose(turned.table.rows, TABLE.rows)
+    np.testing.assert_allclose(
+        turned.disambiguate("bank", ["river"]), SENSES.disambiguate("bank", ["river"]), atol=1e-4
+    )
+
+
+def test_any_byte_of_the_senses_changes_the_fingerprint():
+    changed = change("outputs", with_value((0, 0), 0.25))
+    assert changed.fingerprint != TABLE.fingerprint != without_senses(TABLE).fingerprint
+    assert without_senses(TABLE).fingerprint == WordTable(TABLE.keys, TABLE.rows).fingerprint
