@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Sequence, Sized
-from itertools import chain
+from itertools import chain, count
 from typing import NamedTuple
 
 import numpy as np
@@ -125,9 +125,8 @@ def _distinct(strings: Sequence[str]) -> tuple[list[str], Rows]:
 
 def _numbering(strings: Sequence[str] = ()) -> defaultdict[str, int]:
     """Strings to their places, the next one for a string that is asked for and new: without a step of Python."""
-    ids: defaultdict[str, int] = defaultdict(None, zip(strings, range(len(strings)), strict=True))
-    ids.default_factory = ids.__len__
-    return ids
+    # not by its own length: a dictionary that holds itself waits for the garbage collector with all its strings
+    return defaultdict(count(len(strings)).__next__, zip(strings, range(len(strings)), strict=True))
 
 
 def _joined(left: Bags, right: Bags) -> Bags:

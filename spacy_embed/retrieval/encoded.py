@@ -7,7 +7,7 @@ dictionaries are those of one batch; ``Vocabulary`` turns them into ids of the w
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -118,9 +118,8 @@ class Vocabulary:
     """Strings to consecutive ids, in order of first appearance."""
 
     def __init__(self) -> None:
-        self.ids: defaultdict[str, int] = defaultdict()
         # looking a string up gives it the next id: no Python is run for either
-        self.ids.default_factory = self.ids.__len__
+        self.ids: defaultdict[str, int] = defaultdict(count().__next__)
         self._taken = 0
 
     def __len__(self) -> int:
