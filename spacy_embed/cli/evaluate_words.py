@@ -55,7 +55,7 @@ def words_command(
     if not any(all(opened.get(code) for code in of_set.langs) for of_set in found):
         raise InputError(
             f"No test set is of the language of a table: the sets are of {_listed(c for s in found for c in s.langs)}, "
-            f"the tables of {_listed(opened)}."
+            f"the tables of {_listed(code for code, of_code in paths.items() if of_code)}."
         )
     lookups = lookups_of_languages(pipelines_by_language(pipeline or []), forms=forms, exact=exact, compose=compose)
     scores = score_word_sets(

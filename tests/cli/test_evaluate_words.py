@@ -140,10 +140,10 @@ def test_tables_of_different_dimensions(cli, tables, data):
         ([], "Give test sets: --data DIR"),
         (["--data", "{data}/none"], "no folder of test sets"),
         (["--data", "{data}", "--sets", "nothing"], "No set of"),
-        (["--data", "{data}", "--sets", "ES_toy"], "the sets are of es, the tables of en"),
+        (["--data", "{data}", "--sets", "ES_toy"], "the sets are of es, the tables of en."),
         (["--similarity", "{data}/none.txt"], "There is no file at"),
-        (["--similarity", "{data}/en/EN_toy.txt", "--lang", "pt"], "the sets are of pt, the tables of en"),
-        (["--dictionary", "{data}/dictionaries/en-ru.txt"], "the sets are of en, ru, the tables of en"),
+        (["--similarity", "{data}/en/EN_toy.txt", "--lang", "pt"], "the sets are of pt, the tables of en."),
+        (["--dictionary", "{data}/dictionaries/en-ru.txt"], "the sets are of en, ru, the tables of en."),
         (["--dictionary", "{data}/analogies/en_toy.txt"], "does not say which languages"),
     ],
 )
