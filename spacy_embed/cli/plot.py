@@ -51,11 +51,13 @@ def plot_command(
     out = None if projector is not None else _out(given, overwrite)
     tables = by_name([*map(str, given), *(table or [])])
     if index is not None:
-        if tables or words or neighbors_of:
+        if tables or words or neighbors_of or top:
             raise InputError("Draw documents of an index (--index) or words of tables, not both.")
         require_search("open an index")
         chosen = plot_points.sampled_documents(index, sample, seed=seed, color=color, langs=lang or [], where=where)
     else:
+        if top and (words or neighbors_of):
+            raise InputError("Draw the first words of each table (--top) or those you name, not both.")
         n_words = top or (_WORDS if projector is None else _PROJECTED_WORDS)
         chosen = _words(tables, words, neighbors_of, k, n_words, lang or [])
     if chosen.missing:

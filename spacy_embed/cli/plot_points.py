@@ -15,6 +15,7 @@ from spacy_embed.types import Floats2d, Ints1d
 _LABEL = 28
 _DETAIL = 240
 _NO_VALUE = "none"
+_ENDINGS_OF_FILES = {".txt", ".tsv", ".csv"}
 
 
 class ChosenWord(NamedTuple):
@@ -45,7 +46,7 @@ def words_from(values: Sequence[str]) -> list[ChosenWord]:
     """Words of ``--words`` options: files with a word a line, a tab and a class after it or not, or words themselves.
 
     Raises:
-        InputError: There is no word in them.
+        InputError: There is no word in them, or no file of a name that ends like one.
     """
     from spacy_embed.retrieval.text_lines import read_lines
 
@@ -54,6 +55,8 @@ def words_from(values: Sequence[str]) -> list[ChosenWord]:
         if Path(value).is_file():
             lines = [line.rstrip("\r\n").partition("\t") for _, line in read_lines(Path(value))]
             chosen += [ChosenWord(word.strip(), name.strip()) for word, _, name in lines if word.strip()]
+        elif Path(value).suffix.lower() in _ENDINGS_OF_FILES:
+            raise InputError(f"There is no file of words at {value}: check the path.")
         else:
             chosen += [ChosenWord(word.strip(), "") for word in value.split(",") if word.strip()]
     if not chosen:
