@@ -1,6 +1,7 @@
 """``spacy-embed info``: what an index or a vector table holds."""
 
 from pathlib import Path
+from textwrap import indent
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ _INDEX_FACTS = (
     *("documents", "languages", "tokens", "covered", "without_vector", "embedding", "dim", "source", "tables"),
     *("fitted_on", "revision", "made_by"),
 )
+_MOST_NUMBERS = 8
 
 
 def info_command(
@@ -34,17 +36,26 @@ def info_command(
     table = Table(show_header=False, title=Text(str(path)), title_justify="left")
     for key, value in facts.items():
         if value not in (None, [], {}):
-            table.add_row(key, Text(_shown(value)))
+            table.add_row(key.replace("_", " "), Text(_shown(value)))
     output().print(table)
 
 
 def _shown(value: Any) -> str:
     """A fact as people read it: what is listed, one after the other or a line each."""
     if isinstance(value, dict):
-        return "\n".join(f"{name}: {_shown(part)}" for name, part in value.items())
+        return "\n".join(_shown_part(name, part) for name, part in value.items() if part not in (None, [], {}))
+    if isinstance(value, list) and any(isinstance(part, dict) for part in value):
+        return "\n".join(map(_shown, value))
+    if isinstance(value, list) and len(value) > _MOST_NUMBERS and all(isinstance(part, int | float) for part in value):
+        return f"{_shown(value[0])} … {_shown(value[-1])} ({len(value)} numbers)"
     if isinstance(value, list):
         return ("\n" if any(" " in str(part) for part in value) else ", ").join(map(str, value))
-    return str(value)
+    return str(float(f"{value:.6g}")) if isinstance(value, float) else str(value)
+
+
+def _shown_part(name: str, part: Any) -> str:
+    nested = isinstance(part, dict)
+    return f"{name}:" + ("\n" + indent(_shown(part), "  ") if nested else f" {_shown(part)}")
 
 
 def _index_facts(path: Path, verify: bool) -> dict[str, Any]:
