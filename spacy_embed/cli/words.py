@@ -59,7 +59,7 @@ def neighbors_command(
         print_json({**facts, "words": of_words})
         return
     for key, near_key in zip(keys, found, strict=True):
-        _print(key, near_key)
+        _print(key, near_key, "product" if metric == "dot" else "similarity")
 
 
 def analogy_command(
@@ -87,7 +87,7 @@ def analogy_command(
         question = {"a": first, "b": second, "c": third, "method": method}
         print_json({"table": str(table), **question, "answers": _as_json(answers)})
     else:
-        _print(f"{first} : {second} = {third} : ?", answers)
+        _print(f"{first} : {second} = {third} : ?", answers, "score" if method == "mul" else "similarity")
 
 
 def odd_one_out_command(

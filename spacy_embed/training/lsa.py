@@ -76,8 +76,8 @@ def train_lsa(
     corpus = FrequentWords.of(numbered, min_count)
     if dim >= len(corpus.words):
         raise InputError(
-            f"LSA gives fewer dimensions than there are words: {len(corpus.words)} words occur {min_count} times, "
-            f"dim is {dim}. Lower dim or min_count."
+            f"LSA gives fewer dimensions than there are words: with min_count {min_count} there are "
+            f"{len(corpus.words)}, dim is {dim}. Lower dim or min_count."
         )
     with TemporaryDirectory() as temporary:
         folder = scratch or Path(temporary)

@@ -59,6 +59,7 @@ def test_neighbors(cli, table):
 def test_neighbors_by_dot_and_restricted(cli, table):
     by_dot = json.loads(cli("neighbors", table, "man", "--metric", "dot", "-k", 3, "--json").out)
     assert [near["word"] for near in by_dot["words"][0]["neighbors"]] == ["woman", "king", "queen"]
+    assert "product" in cli("neighbors", table, "man", "--metric", "dot").out
     first = json.loads(cli("neighbors", table, "queen", "--restrict", 2, "--json").out)
     assert [near["word"] for near in first["words"][0]["neighbors"]] == ["woman", "man"]
 
@@ -79,6 +80,7 @@ def test_analogy(cli, table):
         found = json.loads(cli("analogy", table, "man", "king", "woman", "--method", method, "--json").out)
         assert found["answers"][0]["word"] == "queen"
         assert len(found["answers"]) == 4
+    assert "score" in cli("analogy", table, "man", "king", "woman", "--method", "mul").out
     assert "man : king = woman : ?" in cli("analogy", table, "man", "king", "woman", "-k", 1).out
 
 
