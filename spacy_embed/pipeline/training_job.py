@@ -132,8 +132,9 @@ def train_table(
         try:
             table = _trained(job, spool, scratch, tell)
         except InputError:
-            # a text that nothing can be learned from, unless something was
-            if not any((scratch / CHECKPOINTS).glob("*")):
+            # a text that nothing can be learned from, unless epochs or counts are done
+            done = scratch / CHECKPOINTS
+            if not any((*done.glob("epoch-*"), *done.glob("*/job.json"))):
                 shutil.rmtree(scratch)
             raise
         table.metadata["card"]["run"]["seconds_of_reading"] = round(read_seconds, 1)

@@ -105,7 +105,8 @@ def _tokens(line: str) -> list[str]:
         raise ValueError(f"not valid JSON ({error})") from error
     tokens = fields.get("tokens")
     if not isinstance(tokens, list):
-        raise ValueError(f"expected a list in 'tokens', the fields are {sorted(fields)}")
+        got = json.dumps(tokens)[:40] if "tokens" in fields else f"the fields {sorted(fields)}"
+        raise ValueError(f"expected a list in 'tokens', got {got}")
     for token in tokens:
         if not isinstance(token, (str, int)) or isinstance(token, bool):
             raise ValueError(f"expected tokens to be strings or whole numbers, got {json.dumps(token)[:40]}")

@@ -98,3 +98,4 @@ def test_sequences_of_one_word(cli, tmp_path):
     result = cli("train", "glove", tmp_path / "text.txt", tmp_path / "out", "--pretokenized", "--min-count", 1)
     assert result.code == 2
     assert "No two words of the vocabulary stand in one sequence" in result.err
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["text.txt"]

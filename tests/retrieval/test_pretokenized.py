@@ -53,7 +53,7 @@ def test_jsonl_gives_any_tokens_back(sequences):
     ("line", "fault"),
     [
         ('{"tokens": ["a"', "not valid JSON"),
-        ('{"text": "a"}', "expected a list in 'tokens', the fields are ['text']"),
+        ('{"text": "a"}', "expected a list in 'tokens', got the fields ['text']"),
         ('{"tokens": [["a"]]}', 'whole numbers, got ["a"]'),
         ('{"tokens": [true]}', "whole numbers, got true"),
         ('{"tokens": [1.5]}', "whole numbers, got 1.5"),
