@@ -5,7 +5,21 @@ from typing import Annotated
 import typer
 
 from spacy_embed import __version__
-from spacy_embed.cli import align, changes, convert, evaluate, fit, index, info, plot, search, train, vectors, words
+from spacy_embed.cli import (
+    align,
+    changes,
+    convert,
+    evaluate,
+    fit,
+    index,
+    induce,
+    info,
+    plot,
+    search,
+    train,
+    vectors,
+    words,
+)
 from spacy_embed.cli.exit_codes import ReportingGroup
 
 app = typer.Typer(
@@ -31,6 +45,7 @@ app.command("neighbors")(words.neighbors_command)
 app.command("analogy")(words.analogy_command)
 app.command("odd-one-out")(words.odd_one_out_command)
 app.command("similarity")(words.similarity_command)
+app.command("induce")(induce.induce_command)
 app.command("plot")(plot.plot_command)
 app.command("align")(align.align_command)
 app.add_typer(evaluate.app, name="evaluate")

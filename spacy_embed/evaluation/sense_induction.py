@@ -133,12 +133,13 @@ def disambiguated_labels(
     nearest = Contexts(contexts.forms, bags)
     labels: Labels = {}
     for word, members in sense_set.by_word.items():
-        key = _key(sense_set.contexts[members[0]].lemma, model, forms_of_words)
+        key = model_key(sense_set.contexts[members[0]].lemma, model, forms_of_words)
         labels[word] = [int(model.disambiguate(key, nearest.words_of(i)).argmax()) if key else 0 for i in members]
     return labels
 
 
-def _key(lemma: str, model: SenseTable, forms_of_words: FormsOfWords | None) -> str:
+def model_key(lemma: str, model: SenseTable, forms_of_words: FormsOfWords | None) -> str:
+    """What a model calls a word: as it stands, lower-cased, or by its lookup form; "" where it does not hold it."""
     candidates = [lemma, lemma.lower(), *(forms_of_words([lemma]) if forms_of_words else [])]
     return next((candidate for candidate in candidates if candidate and candidate in model.table), "")
 

@@ -59,7 +59,9 @@ class SenseSet:
         object.__setattr__(self, "by_word", grouped)
 
 
-def read_sense_set(path: Path, *, key: Path | None = None, report: Report = refuse) -> SenseSet:
+def read_sense_set(
+    path: Path, *, key: Path | None = None, report: Report = refuse, unlabelled: bool = False
+) -> SenseSet:
     """Read contexts with their senses; the format is seen from the first line.
 
     - RUSSE'18 (Panchenko et al. 2018): CSV of tabs with ``context_id, word, gold_sense_id, predict_sense_id, positions,
@@ -74,6 +76,7 @@ def read_sense_set(path: Path, *, key: Path | None = None, report: Report = refu
         path: The file, plain or ``.gz``, or the folder.
         key: Of SemEval's format; default: the file's name with ``key`` for ``dataset``.
         report: What becomes of a malformed line.
+        unlabelled: Take contexts of a table that nobody gave a sense.
 
     Raises:
         InputError: There is nothing of the kind, or a fault as ``report`` sees fit.
@@ -90,9 +93,17 @@ def read_sense_set(path: Path, *, key: Path | None = None, report: Report = refu
         if needed[1] in columns:
             if missing := [column for column in needed if column not in columns and column != "predict_sense_id"]:
                 raise InputError(f"{path}, line 1: columns are missing: {', '.join(missing)}.")
-            contexts = list(_table(path, columns, read, report, faults))
+            contexts = list(_table(path, columns, read, report, faults, unlabelled))
             return SenseSet(name, _checked(contexts, path), len(faults))
     raise InputError(f"{path}, line 1: expected {FORMATS}, got {first[:60]!r}.")
+
+
+def is_sense_table(path: Path) -> bool:
+    """Whether a file is a table of contexts, by its first line."""
+    if not path.is_file():
+        return False
+    columns = next((line for _, line in read_lines(path)), "").split("\t")
+    return columns[0] == RUSSE_COLUMNS[0] and columns[-1].strip() == RUSSE_COLUMNS[-1]
 
 
 def _checked(contexts: list[SenseContext], path: Path) -> list[SenseContext]:
@@ -107,6 +118,7 @@ def _table(
     read: Callable[[dict[str, str]], tuple[SenseContext, int]],
     report: Report,
     outside: list[int],
+    unlabelled: bool,
 ) -> Iterator[SenseContext]:
     """The contexts of a table; the number of each line with a position outside its text is put into ``outside``."""
     lines = read_lines(path, report)
@@ -125,7 +137,7 @@ def _table(
         except ValueError as error:
             report(Fault(str(path), number, f"{error}.", line))
             continue
-        if not context.text.strip() or not context.word or not context.gold:
+        if not context.text.strip() or not context.word or not (context.gold or unlabelled):
             report(Fault(str(path), number, "a context needs a word, a sense and a text.", line))
             continue
         outside += [number] * n_outside

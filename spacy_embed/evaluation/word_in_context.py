@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spacy_embed.errors import InputError
-from spacy_embed.evaluation.sense_induction import FormsOfTexts, FormsOfWords, _key
+from spacy_embed.evaluation.sense_induction import FormsOfTexts, FormsOfWords, model_key
 from spacy_embed.retrieval.text_lines import Fault, Report, read_lines, refuse
 from spacy_embed.senses.context_vectors import Background, ContextWeights, context_vectors, form_vectors
 from spacy_embed.senses.contexts import Contexts, Span, build_contexts, target_tokens
@@ -124,7 +124,7 @@ def sense_similarities(
     near = Contexts(contexts.forms, contexts.bags.keep(contexts.bags.weights <= model.window))
     similarities = np.ones(len(pairs))
     for i, pair in enumerate(pairs):
-        if key := _key(pair.lemma, model, forms_of_words):
+        if key := model_key(pair.lemma, model, forms_of_words):
             left, right = (model.disambiguate(key, near.words_of(2 * i + side)) for side in (0, 1))
             similarities[i] = float(left @ right)
     return similarities

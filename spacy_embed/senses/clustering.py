@@ -97,7 +97,7 @@ def falls_apart(units: Doubles2d, labels: Ints1d, clustering: Clustering) -> boo
     return _separation(_leading(units, clustering.components), labels) > float(np.mean(drawn))
 
 
-_DRAWS = 20
+_DRAWS = 10
 
 
 def numbered_by_size(labels: Ints1d) -> Ints1d:
