@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 
 def induce_command(
-    corpus: Annotated[
-        Path, typer.Argument(help="A corpus, as 'index' reads it, - for standard input, or RUSSE's CSV.")
-    ],
+    corpus: Annotated[Path, typer.Argument(help="A corpus as 'index' reads it, RUSSE's CSV, or - for standard input.")],
     word: Annotated[str, typer.Option(help="The word, in any of its forms.")],
     vectors: Annotated[list[Path], typer.Option(help="A vector table of any format; several times for more.")],
     lang: Annotated[str, typer.Option(help="Language of the corpus: en, es, pt, ru, zh.")] = "auto",
@@ -49,7 +47,14 @@ def induce_command(
         raise InputError(f"No word around {word!r} has a vector in {vectors[0]}: is it of another language?")
     if len(found.found) < found.total:
         note(f"note: {len(found.found)} of {found.total} occurrences are clustered, spread over the corpus.")
-    senses = induce_senses(found.contexts, tables, found.background, clustering=clustering, n_examples=examples)
+    senses = induce_senses(
+        found.contexts,
+        tables,
+        found.background,
+        clustering=clustering,
+        n_examples=examples,
+        sources=[o.document for o in found.found],
+    )
     if out is not None:
         from spacy_embed.atomic_files import write_atomically
 
@@ -93,7 +98,7 @@ def _occurrences(
 
 
 def _contexts(path: Path, word: str) -> "Iterator[Document]":
-    """The contexts of a word in a table, each a document."""
+    """The contexts of a table, each a document: those of other words say how frequent words are in general."""
     from spacy_embed.evaluation.sense_sets import read_sense_set
     from spacy_embed.retrieval.corpus_formats import Document
 
@@ -102,8 +107,7 @@ def _contexts(path: Path, word: str) -> "Iterator[Document]":
         raise InputError(
             f"{path} has no contexts of {word!r}: its words are {', '.join(list(sense_set.by_word)[:20])}."
         )
-    for i in sense_set.by_word[word]:
-        context = sense_set.contexts[i]
+    for context in sense_set.contexts:
         yield Document(context.id, "", "", context.text, {}, str(path))
 
 

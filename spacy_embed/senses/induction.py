@@ -1,6 +1,6 @@
 """Word sense induction: the occurrences of a word clustered by their contexts, with what tells the senses apart."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +43,7 @@ def induce_senses(
     *,
     n_words: int = 10,
     n_examples: int = 3,
+    sources: Sequence[Hashable] | None = None,
 ) -> InducedSenses:
     """Find the senses of a word from the contexts of its occurrences.
 
@@ -54,15 +55,22 @@ def induce_senses(
         clustering: How contexts are clustered.
         n_words: Telling words a sense, at most.
         n_examples: Typical occurrences a sense, at most.
+        sources: What each occurrence is from: a sense shows no two examples of one source. None: each has its own.
     """
     spaces: list[Floats2d] = [form_vectors(table, list(contexts.forms)) for table in tables]
     vectors = context_vectors(contexts, spaces, background or Background.of(contexts), weights)
     labels = cluster_contexts(vectors, clustering)
-    return describe_senses(contexts, vectors, labels, n_words=n_words, n_examples=n_examples)
+    return describe_senses(contexts, vectors, labels, n_words=n_words, n_examples=n_examples, sources=sources)
 
 
 def describe_senses(
-    contexts: Contexts, vectors: Doubles2d, labels: Ints1d, *, n_words: int = 10, n_examples: int = 3
+    contexts: Contexts,
+    vectors: Doubles2d,
+    labels: Ints1d,
+    *,
+    n_words: int = 10,
+    n_examples: int = 3,
+    sources: Sequence[Hashable] | None = None,
 ) -> InducedSenses:
     """What tells clusters of occurrences apart.
 
@@ -71,25 +79,20 @@ def describe_senses(
         vectors: float64[occurrences, dim], of the contexts.
         labels: int64[occurrences], clusters from 0 without a gap.
         n_words: Telling words a sense, at most.
-        n_examples: Typical occurrences a sense, at most; no context is shown twice.
+        n_examples: Typical occurrences a sense, at most.
+        sources: What each occurrence is from: a sense shows no two examples of one source. None: each has its own.
     """
     senses = []
     for label, count in enumerate(np.bincount(labels).tolist()):
         words = telling_words(contexts, labels, label, n_words)
-        examples = _typical(contexts, vectors, np.flatnonzero(labels == label), n_examples)
+        examples = _typical(vectors, np.flatnonzero(labels == label), n_examples, sources)
         senses.append(InducedSense(label + 1, count, count / len(labels), words, examples))
     return InducedSenses(labels, senses)
 
 
-def _typical(contexts: Contexts, vectors: Doubles2d, members: Ints1d, k: int) -> list[int]:
-    nearness = vectors[members] @ vectors[members].mean(axis=0)
-    seen: set[tuple[str, ...]] = set()
-    chosen: list[int] = []
-    for occurrence in members[np.argsort(-nearness, kind="stable")].tolist():
-        words = tuple(contexts.words_of(occurrence))
-        if words not in seen:
-            seen.add(words)
-            chosen.append(occurrence)
-        if len(chosen) == k:
-            break
-    return chosen
+def _typical(vectors: Doubles2d, members: Ints1d, k: int, sources: Sequence[Hashable] | None) -> list[int]:
+    nearness = np.round(vectors[members] @ vectors[members].mean(axis=0), 12)
+    ordered = members[np.argsort(-nearness, kind="stable")].tolist()
+    of_source = {sources[i] if sources is not None else i: i for i in reversed(ordered)}
+    chosen = set(of_source.values())
+    return [i for i in ordered if i in chosen][:k]
