@@ -19,7 +19,7 @@ from spacy_embed.vectors.softmax_kernels import gather_nodes, log_likelihood, no
 IN_USE = 1.0
 """Tokens that a sense must have to count as in use."""
 
-_LEAST_SHARE = 1e-5
+_LEAST_SHARE = 1e-3
 """A sense with a smaller posterior is left alone."""
 
 _FRESH_EVERY = 4
@@ -229,7 +229,8 @@ def train_token(
     for k in range(n_looked_at):
         if scratch.own_pulls[k] > 0:
             add_scaled(scratch.own_pulls[k], scratch.gradients[k], sense_row(word, k, model, copies))
-    if fresh >= 0:
+    # without a pull there is no gradient either
+    if fresh >= 0 and scratch.pulls[largest] > 0:
         add_scaled(scratch.pulls[largest], scratch.gradients[largest], sense_row(word, fresh, model, copies))
     for k in range(n_senses):
         target = np.float32(shares[k]) * setting.frequencies[word] if k < n_looked_at else np.float32(0)

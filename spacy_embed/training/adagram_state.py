@@ -68,7 +68,7 @@ class Scratch(NamedTuple):
     errors: Floats2d
     """float32[senses, many], chances of turn 0, then the derivatives of the log-likelihood in the scores."""
     gradients: Floats2d
-    """float32[senses, dim], of the log-likelihood in the senses' vectors."""
+    """float32[senses, dim], of the log-likelihood in the senses' vectors; of those with a pull only."""
     likelihoods: Doubles1d
     """float64[senses], logarithms."""
     pulls: Floats1d

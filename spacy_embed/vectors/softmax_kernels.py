@@ -113,25 +113,22 @@ def log_likelihood(scores: Floats1d, turns: Floats2d, n: int, table: Floats2d, c
         table: Of ``sigmoid_table``.
         chances: float32[at least n], filled with the probability of turn 0.
     """
-    total = 0.0
+    reach = np.float32(_REACH)
+    total = np.float32(0)
     for i in range(n):
         score = scores[i]
-        if -np.float32(_REACH) < score < np.float32(_REACH):
-            place = (score + np.float32(_REACH)) * _CELLS_PER_ONE
-            cell = int(place)
-            rest = place - np.float32(cell)
-            chances[i] = table[cell, 0] + rest * (table[cell + 1, 0] - table[cell, 0])
-            logarithm = table[cell, 1] + rest * (table[cell + 1, 1] - table[cell, 1])
-            # log s(-x) = log s(x) - x
-            total += (turns[0, i] + turns[1, i]) * logarithm - turns[1, i] * score
-        elif score > 0:
-            chances[i] = np.float32(1)
-            total -= turns[1, i] * score
-        else:
-            # NaN too: it is carried on
-            chances[i] = np.float32(0)
-            total += turns[0, i] * score
-    return total
+        # NaN is taken for the least, and carried on by what lies beyond
+        inner = score if score > -reach else -reach
+        inner = inner if inner < reach else reach
+        place = (inner + reach) * _CELLS_PER_ONE
+        cell = np.int32(place)
+        rest = place - np.float32(cell)
+        chances[i] = table[cell, 0] + rest * (table[cell + 1, 0] - table[cell, 0])
+        logarithm = table[cell, 1] + rest * (table[cell + 1, 1] - table[cell, 1])
+        logarithm += np.float32(0) if score >= -reach else score + reach
+        # log s(-x) = log s(x) - x
+        total += (turns[0, i] + turns[1, i]) * logarithm - turns[1, i] * score
+    return float(total)
 
 
 @compiled

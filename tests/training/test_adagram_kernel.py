@@ -92,8 +92,9 @@ def train(model, setting, ids, *, rate=0.025, window=1, hot=(0, 0), every=300, o
 
 
 def check_equal(model, reference):
-    np.testing.assert_allclose(model.vectors, reference.vectors, atol=2e-5)
-    np.testing.assert_allclose(model.outputs, reference.outputs, atol=2e-5)
+    # senses with a share below 0.001 are left alone
+    np.testing.assert_allclose(model.vectors, reference.vectors, atol=1e-4)
+    np.testing.assert_allclose(model.outputs, reference.outputs, atol=1e-4)
     np.testing.assert_allclose(model.counts, reference.counts, rtol=1e-4, atol=1e-4)
 
 
@@ -213,3 +214,20 @@ def test_copies_add_up():
     exchange_all(model, second)
     exchange_all(model, first)
     assert model.outputs[1, 0] == first.outputs[1, 0] == pytest.approx(expected)
+
+
+def test_a_sense_without_a_pull_has_no_gradient_to_follow():
+    model, setting = small_model(7, in_use=1, n_senses=2)
+    ids = np.array([3, 5], np.int32)
+    # the fresh sense explains the context, the largest one does not at all
+    for word in ids:
+        model.vectors[word, 0] = 0
+        model.outputs[:] = 0
+    nodes, codes = (part[slice(*setting.ways.offsets[5:7])] for part in (setting.ways.nodes, setting.ways.codes))
+    model.outputs[nodes] = (1 - 2 * codes)[:, None] * 3
+    model.vectors[3, 0], model.vectors[3, 1] = -3, 3
+    scratch = new_scratch(model, setting, 1, 2)
+    scratch.gradients[:] = np.nan
+    random = np.array([1], np.uint64)
+    train_block(ids, np.array([0, 2]), (0.025, 0.025), 1, 300, random, model, setting, new_copies(model, 0, 0), scratch)
+    assert all(np.isfinite(array).all() for array in model)
