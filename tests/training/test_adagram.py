@@ -214,6 +214,11 @@ def test_a_number_is_the_concentration_of_all_words():
     assert concentrations(np.array([5, 7]), 0.25).tolist() == [0.25, 0.25]
 
 
+def test_concentrations_fall_with_frequency():
+    found = concentrations(np.array([5, 1000, 10_000, 10**7]), "auto")
+    np.testing.assert_allclose(found, [0.2, 0.2, 1 / (5 + np.log(10)), 1 / (5 + np.log(10**4))])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
