@@ -55,10 +55,16 @@ def fit_command(
         raise InputError(f"--out is for an index of one language; {index} holds {', '.join(opened.languages)}.")
     settings = JudgedEncoder(margin, epochs, seed)
     judgements = read_qrels(qrels)
-    judged = judged_queries(read_queries(queries), judgements, opened)
+    asked = read_queries(queries)
+    judged = judged_queries(asked, judgements, opened)
+    unasked = sorted(set(judgements) - {query.id for query in asked})
+    if unasked:
+        note(
+            f"note: {len(unasked)} judged queries are not in {queries} ({unasked[0]!r}, …): nothing is learned of them."
+        )
     missing = unknown_documents({query.id: judgements[query.id] for query in judged}, opened.ids)
     if missing:
-        note(f"note: {len(missing)} relevant documents are not in the index ({missing[0]!r}, …): nothing is learned.")
+        note(f"note: {len(missing)} relevant documents are not in the index ({missing[0]!r}, …): they teach nothing.")
     encoded = encode_queries(opened, judged, lang)
     encoder = fit_encoder(opened, encoded, [judgements[query.id] for query in judged], settings)
     save_encoder(index, opened.manifest.index_id, name, encoder, lambda: note("waiting for another process"))
@@ -100,8 +106,8 @@ def _report(index: "Snapshot", name: str, encoder: "JudgedEncoder", seconds: flo
         "margin, epochs": f"{encoder.learned.margin}, {encoder.learned.epochs}",
         "nDCG@10, held out": "not known" if None in quality else "{:.3f} by tfidf, {:.3f} fitted".format(*quality),
         "loss": " ".join(f"{loss:.4f}" for loss in encoder.learned.losses),
-        "raised": ", ".join(f"{word} x{factor:.2f}" for word, factor in raised.items()),
-        "lowered": ", ".join(f"{word} x{factor:.2f}" for word, factor in lowered.items()),
+        "raised": ", ".join(f"{word} x{factor:.3f}" for word, factor in raised.items()),
+        "lowered": ", ".join(f"{word} x{factor:.3f}" for word, factor in lowered.items()),
         "seconds": seconds,
     }
     for key, value in shown.items():

@@ -10,7 +10,7 @@ import numpy as np
 from spacy_embed.errors import InputError, SpacyEmbedError
 from spacy_embed.training.cooccurrence import count_cooccurrences
 from spacy_embed.training.frequent_words import FrequentWords
-from spacy_embed.training.ppmi import ppmi
+from spacy_embed.training.ppmi import check_settings, ppmi
 from spacy_embed.training.sequences import TokenSequences
 from spacy_embed.training.windows import Distance, Sides
 from spacy_embed.types import Floats2d
@@ -72,6 +72,7 @@ def train_lsa(
         raise InputError(f"dim must be at least 1, iterations and seed at least 0, got {dim}, {iterations} and {seed}.")
     if not 0 <= value_power <= 1:
         raise InputError(f"value_power must be between 0 and 1, got {value_power}.")
+    check_settings(shift, smoothing)
     numbered = TokenSequences.of(sequences)
     corpus = FrequentWords.of(numbered, min_count)
     if dim >= len(corpus.words):

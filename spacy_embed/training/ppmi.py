@@ -27,10 +27,7 @@ def ppmi(counts: Cooccurrences, *, shift: float = 1.0, smoothing: float = 0.75) 
     """
     from scipy.sparse import csr_matrix
 
-    if not 0 < shift < float("inf"):
-        raise InputError(f"shift must be above 0 and finite, got {shift}.")
-    if not 0 <= smoothing <= 1:
-        raise InputError(f"smoothing must be between 0 and 1, got {smoothing}.")
+    check_settings(shift, smoothing)
     n_words = len(counts.offsets) - 1
     of_word, of_context = np.zeros(n_words), np.zeros(n_words)
     for start, end in counts.ranges(_ENTRIES_AT_ONCE):
@@ -52,3 +49,11 @@ def ppmi(counts: Cooccurrences, *, shift: float = 1.0, smoothing: float = 0.75) 
         per_word += np.bincount(rows[kept], minlength=n_words)
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(per_word)])
     return csr_matrix((np.concatenate(data), np.concatenate(columns), offsets), shape=(n_words, n_words))
+
+
+def check_settings(shift: float, smoothing: float) -> None:
+    """Raise InputError when a setting of ``ppmi`` is out of range: before a corpus is counted for it."""
+    if not 0 < shift < float("inf"):
+        raise InputError(f"shift must be above 0 and finite, got {shift}.")
+    if not 0 <= smoothing <= 1:
+        raise InputError(f"smoothing must be between 0 and 1, got {smoothing}.")

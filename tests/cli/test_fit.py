@@ -258,6 +258,16 @@ def test_unknown_words_and_documents_without_vectors(cli, index, judgements, tmp
     assert "No document" in result.err
 
 
+def test_judged_queries_without_a_text_are_told(cli, index, judgements, tmp_path):
+    qrels = (judgements / "qrels").read_text(encoding="utf-8") + "qq2 0 en-canal-drought 1\nqq1 0 en-canal-drought 1\n"
+    (tmp_path / "qrels").write_text(qrels, encoding="utf-8")
+    files = ["--queries", judgements / "queries.jsonl", "--qrels", tmp_path / "qrels", "--lang", "en"]
+    result = cli("fit", index, *files)
+    assert result.code == 0, result.err
+    assert "note: 2 judged queries are not in" in result.err
+    assert "'qq1'" in result.err
+
+
 def test_an_unknown_method_names_those_of_the_index(cli, index, judgements):
     cli("fit", index, *files_of(judgements), "--name", "mine")
     for arguments in (["search", index, "river"], ["evaluate", "retrieval", index, *files_of(judgements)]):
