@@ -11,7 +11,6 @@ other words of the two ("held out") and all other sets were not looked at for th
 """
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,6 @@ from spacy_embed.evaluation.sense_sets import SenseSet, read_sense_set
 from spacy_embed.pipeline.forms_in_text import forms_in_texts
 from spacy_embed.pipeline.language_pipelines import default_pipeline
 from spacy_embed.pipeline.word_forms import word_forms
-from spacy_embed.senses.clustering import Clustering
 from spacy_embed.vectors import load_vectors
 from spacy_embed.vectors.sense_table import SenseTable
 
@@ -100,7 +98,7 @@ def main() -> None:
                 rows.append(row(name, model_name, induction.score_labels("disambiguate", sense_set, [labels])))
         for vectors_name, of_name in tables[lang].items():
             vectors = induction.vectors_by_word(sense_set, contexts, of_name)
-            runs = [induction.induced_labels(vectors, replace(Clustering(), seed=seed)) for seed in seeds]
+            runs = [induction.induced_labels(vectors)]
             rows.append(row(name, vectors_name, induction.score_labels("induce", sense_set, runs)))
             for score in induction.baseline_scores(sense_set, vectors, seeds)[1:]:
                 rows.append(row(name, vectors_name, score))
@@ -128,7 +126,7 @@ def pair_rows(data: Path, tables: dict, models: list, pipelines: dict):
             for name, of_name in of_lang.items()
         ]
         methods += [
-            (f"disambiguate, {name}", lambda p, c, m=model: wic.sense_similarities(p, c, m, forms))
+            (f"disambiguate, {name}", lambda p, c, m=model, f=forms: wic.sense_similarities(p, c, m, f))
             for model_lang, name, model in models
             if model_lang == lang
         ]

@@ -1,7 +1,7 @@
 """``spacy-embed evaluate senses``: senses of words in context against those that people gave them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -145,7 +145,6 @@ class Asked:
 def _scores(asked: Asked, sense_set: "SenseSet") -> tuple[list["SenseScore"], "Labels"]:
     """The method and the baselines, and what the method says in its first run."""
     from spacy_embed.evaluation import sense_induction as induction
-    from spacy_embed.senses.clustering import Clustering
     from spacy_embed.senses.context_vectors import ContextWeights
 
     if asked.method == "given":
@@ -164,7 +163,7 @@ def _scores(asked: Asked, sense_set: "SenseSet") -> tuple[list["SenseScore"], "L
     if model is not None:
         runs = [induction.disambiguated_labels(sense_set, contexts, model, of_words, asked.window)]
     else:
-        runs = [induction.induced_labels(vectors, replace(Clustering(), seed=seed)) for seed in seeds]
+        runs = [induction.induced_labels(vectors)]
     own = induction.score_labels(asked.method, sense_set, runs)
     return [own, *induction.baseline_scores(sense_set, vectors, seeds)], runs[0]
 

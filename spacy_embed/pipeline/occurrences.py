@@ -100,7 +100,7 @@ def find_occurrences(
         n_documents += len(batch)
         texts = [f"{document.title}\n{document.text}" if document.title else document.text for document in batch]
         forms = encode_texts(nlp, texts).forms
-        counts = forms.bags.document_frequencies(len(forms.strings))
+        counts = forms.bags.merged().document_frequencies(len(forms.strings))
         frequencies.update(dict(zip(forms.strings, counts.tolist(), strict=True)))
         if form in forms.strings:
             holders = np.unique(forms.bags.owners[forms.bags.rows == forms.strings.index(form)]).tolist()

@@ -22,9 +22,8 @@ class Clustering:
         threshold: Clusters further apart than this times the mean distance of two contexts stay apart.
         min_share: A cluster of a smaller share of the contexts is no sense: its contexts go to the nearest that is.
         min_size: Nor is one of fewer contexts.
-        tested_from: So many contexts or more are one sense unless they fall apart more than points of one normal
-            distribution do on average, see ``falls_apart``. Of fewer contexts that cannot be told. 0: never tested.
-        seed: Of the points that are drawn for that.
+        nearest: Clusters nearer than this on average are one, whatever the threshold: the contexts of a word with one
+            sense, all alike, fall apart into the more and the less alike as any others do. A cosine distance, 0 to 2.
 
     Raises:
         InputError: A number is out of range.
@@ -34,8 +33,7 @@ class Clustering:
     threshold: float = 1.0
     min_share: float = 0.05
     min_size: int = 2
-    tested_from: int = 40
-    seed: int = 0
+    nearest: float = 0.5
 
     def __post_init__(self) -> None:
         if self.threshold <= 0 or self.min_size < 1 or not 0 <= self.min_share < 1:
@@ -43,11 +41,8 @@ class Clustering:
                 "Clustering needs a threshold above 0, a min_size of at least 1 and a min_share from 0 to below 1, got "
                 f"{self.threshold}, {self.min_size} and {self.min_share}."
             )
-        if self.components < 0 or self.tested_from < 0 or self.seed < 0:
-            raise InputError(
-                "components, tested_from and seed are at least 0, got "
-                f"{self.components}, {self.tested_from} and {self.seed}."
-            )
+        if self.components < 0 or self.nearest < 0:
+            raise InputError(f"components and nearest are at least 0, got {self.components} and {self.nearest}.")
 
 
 def cluster_contexts(vectors: Doubles2d, clustering: Clustering | None = None) -> Ints1d:
@@ -63,41 +58,10 @@ def cluster_contexts(vectors: Doubles2d, clustering: Clustering | None = None) -
     clustering = clustering or Clustering()
     labels = np.zeros(len(vectors), np.int64)
     usable = np.flatnonzero(vectors.any(axis=1))
-    if len(usable) < 3:
-        return labels
-    units = vectors[usable]
-    found = _clusters(units, clustering)
-    is_tested = clustering.tested_from and len(usable) >= clustering.tested_from
-    if found.any() and not (is_tested and not falls_apart(units, found, clustering)):
-        labels[usable] = found
+    if len(usable) > 2:
+        units = _leading(vectors[usable], clustering.components)
+        labels[usable] = numbered_by_size(_without_small(_agglomerated(units, clustering), units, clustering))
     return labels
-
-
-def falls_apart(units: Doubles2d, labels: Ints1d, clustering: Clustering) -> bool:
-    """Whether contexts fall apart more than points of one normal distribution do when they are clustered alike.
-
-    Any points can be clustered, and the clusters are further from each other than from themselves. How much further is
-    compared with the mean over draws from a normal distribution of the contexts' own mean and covariance: the reference
-    of SigClust (Liu et al. 2008), taken as the gap statistic does (Tibshirani et al. 2001).
-
-    Args:
-        units: float64[contexts, dim], of length 1.
-        labels: int64[contexts], their clusters.
-        clustering: How they were found.
-    """
-    mean = units.mean(axis=0)
-    _, spread, axes = np.linalg.svd(units - mean, full_matrices=False)
-    rng = np.random.default_rng(clustering.seed)
-    drawn = []
-    for _ in range(_DRAWS):
-        normal = rng.standard_normal((len(units), len(spread)))
-        points = mean + (normal * (spread / np.sqrt(len(units) - 1))) @ axes
-        points /= np.linalg.norm(points, axis=1, keepdims=True)
-        drawn.append(_separation(_leading(points, clustering.components), _clusters(points, clustering)))
-    return _separation(_leading(units, clustering.components), labels) > float(np.mean(drawn))
-
-
-_DRAWS = 10
 
 
 def numbered_by_size(labels: Ints1d) -> Ints1d:
@@ -107,11 +71,6 @@ def numbered_by_size(labels: Ints1d) -> Ints1d:
     numbers = np.empty(len(order), np.int64)
     numbers[order] = np.arange(len(order))
     return numbers[inverse.reshape(-1)]
-
-
-def _clusters(units: Doubles2d, clustering: Clustering) -> Ints1d:
-    leading = _leading(units, clustering.components)
-    return numbered_by_size(_without_small(_agglomerated(leading, clustering.threshold), leading, clustering))
 
 
 def _leading(units: Doubles2d, components: int) -> Doubles2d:
@@ -126,13 +85,14 @@ def _leading(units: Doubles2d, components: int) -> Doubles2d:
     return np.asarray(reduced / lengths)
 
 
-def _agglomerated(units: Doubles2d, threshold: float) -> Ints1d:
+def _agglomerated(units: Doubles2d, clustering: Clustering) -> Ints1d:
     from scipy.cluster.hierarchy import fcluster, linkage
 
     # equal contexts are at distance 0, whatever rounding makes of them
     distances = np.maximum(np.round(1 - units @ units.T, 12), 0)[np.triu_indices(len(units), 1)]
     tree = linkage(distances, "average")
-    return np.asarray(fcluster(tree, threshold * distances.mean(), "distance"), np.int64)
+    apart = max(clustering.threshold * float(distances.mean()), clustering.nearest)
+    return np.asarray(fcluster(tree, apart, "distance"), np.int64)
 
 
 def _without_small(labels: Ints1d, units: Doubles2d, clustering: Clustering) -> Ints1d:
@@ -148,21 +108,6 @@ def _without_small(labels: Ints1d, units: Doubles2d, clustering: Clustering) -> 
     moved = labels.copy()
     moved[is_small] = large[np.argmax(units[is_small] @ centres.T, axis=1)]
     return moved
-
-
-def _separation(units: Doubles2d, labels: Ints1d) -> float:
-    """Mean distance of two contexts of different clusters over that of two of the same; 0 for a single cluster."""
-    members = _members(labels, np.unique(labels))
-    sums, sizes = members @ units, members.sum(axis=1)
-    n_within = float((sizes * (sizes - 1)).sum())
-    n_pairs = float(len(units) * (len(units) - 1))
-    # unit vectors: the product of each with itself is 1
-    within = n_within - (float((sums * sums).sum()) - len(units))
-    everywhere = n_pairs - (float(np.square(units.sum(axis=0)).sum()) - len(units))
-    if n_within == 0 or n_within == n_pairs:
-        return 0.0
-    between = (everywhere - within) / (n_pairs - n_within)
-    return between / max(within / n_within, 1e-12)
 
 
 def _members(labels: Ints1d, names: Ints1d) -> Doubles2d:

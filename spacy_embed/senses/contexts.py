@@ -47,7 +47,7 @@ class Contexts:
 
     def document_frequencies(self) -> Ints1d:
         """int64[forms], how many contexts hold each form."""
-        return self.bags.document_frequencies(len(self.forms))
+        return self.bags.merged().document_frequencies(len(self.forms))
 
     def words_of(self, occurrence: int) -> list[str]:
         """The forms around an occurrence, in running order."""
