@@ -243,5 +243,6 @@ def compose(words: Sequence[str], table: WordTable) -> Floats2d | None:
         encoder = built_in_encoder()
     except MissingExtraError:
         return None
-    projection = Projection(*(table.extras[name] for name in PROJECTION), 1.0)
+    mean, axes = (table.extras[name] for name in PROJECTION)
+    projection = Projection(mean, axes, 1.0)
     return projection(_checked(encoder(list(words)), list(words)))
