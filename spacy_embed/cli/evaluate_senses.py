@@ -54,6 +54,8 @@ def senses_command(
     if method not in METHODS:
         raise InputError(f"Unknown method {method!r}: expected one of {', '.join(METHODS)}.")
     asked = Asked(file, model, vectors or [], method, lang, pipelines_by_language(pipeline or []), window, seeds)
+    # what is wrong with a table is said before anything is read
+    asked.open()
     if is_pair_file(file):
         if method == "given":
             raise InputError(f"{file} has no predictions: --method given scores RUSSE's predict_sense_id.")
@@ -96,6 +98,13 @@ class Asked:
     window: int | None
     seeds: int
 
+    def open(self) -> None:
+        """Open what the method needs. Raises InputError where it is missing."""
+        if self.method == "disambiguate":
+            _ = self.sense_table
+        if self.method == "induce":
+            _ = self.tables
+
     @cached_property
     def sense_table(self) -> "SenseTable":
         """The model with senses. Raises InputError where none is named, or it has none."""
@@ -111,7 +120,8 @@ class Asked:
         """The tables that contexts are compared by."""
         from spacy_embed.vectors import load_vectors
 
-        paths = self.vectors or ([self.model] if self.model is not None else [])
+        own = [self.model] if self.model is not None and self.method == "induce" else []
+        paths = self.vectors or own
         if not paths and self.method == "induce":
             raise InputError("--method induce needs word vectors: name a table with --vectors.")
         return [load_vectors(path) for path in paths]
@@ -158,7 +168,8 @@ def _scores(asked: Asked, sense_set: "SenseSet") -> tuple[list["SenseScore"], "L
     of_texts, of_words = asked.forms([context.text for context in sense_set.contexts])
     contexts = induction.set_contexts(sense_set, of_texts, of_words)
     weights = ContextWeights(window=asked.window or 0)
-    vectors = induction.vectors_by_word(sense_set, contexts, tables, weights)
+    # without vectors there is no k-means either
+    vectors = induction.vectors_by_word(sense_set, contexts, tables, weights) if tables else {}
     seeds = range(asked.seeds)
     if model is not None:
         runs = [induction.disambiguated_labels(sense_set, contexts, model, of_words, asked.window)]
@@ -184,8 +195,6 @@ def _pairs(asked: Asked, train: Path | None, threshold: float | None) -> tuple["
 
     if train is not None and threshold is not None:
         raise InputError("Give --train or --threshold, not both.")
-    if asked.method == "disambiguate":
-        asked.sense_table  # noqa: B018 - what is wrong with the model is said before anything is read
     pairs = wic.read_context_pairs(asked.file)
     found = similarities(pairs)
     if train is not None:

@@ -46,7 +46,7 @@ def induce_command(
     if not any((table.find(list(found.contexts.forms)) >= 0).any() or table.composes for table in tables):
         raise InputError(f"No word around {word!r} has a vector in {vectors[0]}: is it of another language?")
     if len(found.found) < found.total:
-        note(f"note: {len(found.found)} of {found.total} occurrences are clustered, spread over the corpus.")
+        note(f"note: {len(found.found)} of {found.total} occurrences are clustered, chosen by chance.")
     senses = induce_senses(
         found.contexts,
         tables,

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from random import Random
 from typing import NamedTuple
 
 import numpy as np
@@ -54,25 +55,29 @@ class Occurrences:
     documents: int
 
 
-@dataclass
 class _Kept:
-    """At most so many of a stream: when there are more, every second is dropped, and then every second of what comes.
+    """At most so many of a stream, each as likely to be kept as any other (reservoir sampling, Vitter 1985).
 
-    What is kept is spread evenly over the stream, whatever its length, and the same every time.
+    The same of the same stream every time.
     """
 
-    most: int
-    step: int = 1
-    seen: int = 0
-    items: list[tuple[Occurrence, FormsInText]] = field(default_factory=list)
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.seen = 0
+        self._items: dict[int, tuple[int, tuple[Occurrence, FormsInText]]] = {}
+        self._random = Random(0)
 
-    def add(self, item: Callable[[], tuple[Occurrence, FormsInText]]) -> None:
-        if self.seen % self.step == 0:
-            self.items.append(item())
-            if len(self.items) > self.most:
-                self.items = self.items[::2]
-                self.step *= 2
+    def add(self, make: Callable[[], tuple[Occurrence, FormsInText]]) -> None:
+        """Keep what ``make`` returns, or do not call it."""
+        place = self.seen if self.seen < self.most else self._random.randrange(self.seen + 1)
+        if place < self.most:
+            self._items[place] = (self.seen, make())
         self.seen += 1
+
+    @property
+    def items(self) -> list[tuple[Occurrence, FormsInText]]:
+        """What is kept, in the order of the stream."""
+        return [item for _, item in sorted(self._items.values(), key=lambda numbered: numbered[0])]
 
 
 def find_occurrences(
@@ -84,7 +89,7 @@ def find_occurrences(
         documents: The documents.
         nlp: A pipeline with ``lookup_forms``.
         word: The word, any inflected form of it, or its lookup form as the pipeline makes it.
-        most: Occurrences that are kept; of more, some that are spread evenly over the corpus.
+        most: Occurrences that are kept; of more, a random choice, the same every time.
         window: Words to each side that belong to an occurrence.
 
     Raises:
@@ -106,11 +111,12 @@ def find_occurrences(
             holders = np.unique(forms.bags.owners[forms.bags.rows == forms.strings.index(form)]).tolist()
             for i, text in zip(holders, forms_in_texts(nlp, [texts[i] for i in holders]), strict=True):
                 _collect(kept, batch[i].id, texts[i], text, form, window)
-    if not kept.items:
+    items = kept.items
+    if not items:
         raise UnknownWordError(f"None of {n_documents} documents holds {word!r}, looked for as {form!r}.")
-    contexts = build_contexts((text, target_tokens(text, [], {form})) for _, text in kept.items)
+    contexts = build_contexts((text, target_tokens(text, [], {form})) for _, text in items)
     own = np.array([frequencies[name] for name in contexts.forms], np.int64)
-    found = [occurrence for occurrence, _ in kept.items]
+    found = [occurrence for occurrence, _ in items]
     return Occurrences(form, found, contexts, Background(own, n_documents), kept.seen, n_documents)
 
 
