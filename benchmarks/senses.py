@@ -6,8 +6,10 @@ DATA holds russe-wsi, semeval-wsi and mcl-wic. ``--vectors`` adds tables to indu
 ``LANG=A+B`` the cosines of contexts in both are averaged. ``--model`` adds tables with senses, for disambiguate.
 ``--wsd`` is the data folder of the package rl_wsd_labeled.
 
-The constants of induction were settled on every second word, by name, of bts-rnc and active-dict ("chosen on"); the
-other words of the two ("held out") and all other sets were not looked at for that.
+The number of components, the threshold and the nearest distance of induction were settled on every second word, by
+name, of bts-rnc and active-dict ("chosen on"), not on the others ("held out"). How contexts are weighted, and that
+clusters are made by average linkage, was chosen among some dozens of ways with both sets whole in view; wiki-wiki,
+rl_wsd_labeled, the English sets and MCL-WiC had no part in any of it.
 """
 
 import argparse
