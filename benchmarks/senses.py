@@ -8,8 +8,8 @@ DATA holds russe-wsi, semeval-wsi and mcl-wic. ``--vectors`` adds tables to indu
 
 The number of components, the threshold and the nearest distance of induction were settled on every second word, by
 name, of bts-rnc and active-dict ("chosen on"), not on the others ("held out"). How contexts are weighted, and that
-clusters are made by average linkage, was chosen among some dozens of ways with both sets whole in view; wiki-wiki,
-rl_wsd_labeled, the English sets and MCL-WiC had no part in any of it.
+clusters are made by average linkage, was chosen among some dozens of ways with both sets whole in view; wiki-wiki was
+in view when clusterings were first compared; rl_wsd_labeled, the English sets and MCL-WiC had no part in any of it.
 """
 
 import argparse
