@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spacy_embed.vectors.subwords import Subwords
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class WordTable:
     """Words and their vectors, in memory or memory-mapped.
 
@@ -79,6 +79,10 @@ class WordTable:
         usable = np.any(rows != 0, axis=1)
         word_rows = np.where(usable[word_rows], word_rows, np.int32(-1)) if len(rows) else word_rows
         return cls(KeyIndex.build(words, word_rows), rows, metadata or {}, None, extras or {})
+
+    def __repr__(self) -> str:
+        place = "in memory" if self.path is None else f"mapped from {self.path}"
+        return f"WordTable({len(self)} words, {self.dim} dimensions, {place})"
 
     def __len__(self) -> int:
         return len(self.keys)

@@ -156,3 +156,9 @@ def test_a_mapped_table_can_be_saved_over_itself(tmp_path):
     again = saved.save(tmp_path / "table", overwrite=True)
     assert again.rows.tolist() == table().rows.tolist()
     assert again.fingerprint == table().fingerprint
+
+
+def test_a_table_is_shown_in_one_line(tmp_path):
+    table = WordTable.build(["a", "b"], np.eye(2, 3, dtype=np.float32))
+    assert repr(table) == "WordTable(2 words, 3 dimensions, in memory)"
+    assert repr(table.save(tmp_path / "t")) == f"WordTable(2 words, 3 dimensions, mapped from {tmp_path / 't'})"
