@@ -4,9 +4,14 @@ from collections.abc import Iterable, Sequence
 
 from spacy_embed.errors import InputError
 from spacy_embed.training.checkpoints import Checkpoints
-from spacy_embed.training.gensim_training import build_vocabulary, default_epochs, run_epochs
+from spacy_embed.training.gensim_training import (
+    Architecture,
+    GensimSettings,
+    build_vocabulary,
+    default_epochs,
+    run_epochs,
+)
 from spacy_embed.training.sequences import TokenSequences
-from spacy_embed.training.word2vec import Architecture
 from spacy_embed.vectors.subwords import subword_table
 from spacy_embed.vectors.word_table import WordTable
 
@@ -60,51 +65,22 @@ def train_fasttext(
 
     check_lengths(min_n, max_n)
     numbered = TokenSequences.of(sequences)
-    model = FastText(
-        vector_size=dim,
-        sg=int(architecture == "skip-gram"),
-        hs=int(negative == 0),
-        negative=negative,
-        window=window,
-        min_count=min_count,
-        min_n=min_n,
-        max_n=max_n,
-        bucket=buckets,
-        sample=sample,
-        alpha=alpha,
-        seed=seed,
-        workers=workers,
-    )
+    settings = GensimSettings(architecture, negative, window, min_count, sample, alpha, seed, workers)
+    model = FastText(vector_size=dim, min_n=min_n, max_n=max_n, bucket=buckets, **settings.arguments())
     build_vocabulary(model, numbered)
-    output = "syn1neg" if negative else "syn1"
     arrays = {name: getattr(model.wv, name) for name in ("vectors_vocab", "vectors_ngrams")}
     run = run_epochs(
         model,
         numbered,
         label="fasttext",
         epochs=epochs or default_epochs(numbered.n_tokens),
-        arrays={**arrays, output: getattr(model, output)},
+        arrays={**arrays, **settings.output(model)},
         checkpoints=checkpoints,
     )
-    settings = {
-        "method": "fasttext",
-        "architecture": architecture,
-        "negative": negative,
-        "window": window,
-        "min_count": min_count,
-        "min_n": min_n,
-        "max_n": max_n,
-        "buckets": buckets,
-        "epochs": run.epochs,
-        "sample": sample,
-        "alpha": alpha,
-        "seed": seed,
-        "workers": workers,
-        "tokens": numbered.n_tokens,
-        "loss": None,
-    }
+    subwords = {"min_n": min_n, "max_n": max_n, "buckets": buckets}
+    of_run = {"epochs": run.epochs, "tokens": numbered.n_tokens, "loss": None}
     wv = model.wv
-    metadata = {"source": settings}
+    metadata = {"source": {"method": "fasttext", **settings._asdict(), **subwords, **of_run}}
     return subword_table(list(wv.index_to_key), wv.vectors, wv.vectors_ngrams, min_n, max_n, metadata=metadata)
 
 

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,36 @@ from spacy_embed.progress import progress_bar
 from spacy_embed.training.checkpoints import Checkpoint, Checkpoints, restore
 from spacy_embed.training.sequences import TokenSequences
 
+Architecture = Literal["skip-gram", "cbow"]
+
 _LONGEST = 10_000
 """gensim silently cuts sequences beyond this many tokens (MAX_WORDS_IN_BATCH)."""
 _BAR_TOKENS = 20_000
 _TEXT_OF_DEFAULT_EPOCHS = 20_000_000
+
+
+class GensimSettings(NamedTuple):
+    """What word2vec and FastText have in common."""
+
+    architecture: Architecture
+    negative: int
+    window: int
+    min_count: int
+    sample: float
+    alpha: float
+    seed: int
+    workers: int
+
+    def arguments(self) -> dict[str, Any]:
+        """The same in gensim's words."""
+        names = ("negative", "window", "min_count", "sample", "alpha", "seed", "workers")
+        switches = {"sg": int(self.architecture == "skip-gram"), "hs": int(self.negative == 0)}
+        return {**{name: getattr(self, name) for name in names}, **switches}
+
+    def output(self, model: Any) -> dict[str, NDArray[Any]]:
+        """The output layer that is trained, by its name in the model."""
+        name = "syn1neg" if self.negative else "syn1"
+        return {name: getattr(model, name)}
 
 
 class GensimRun(NamedTuple):

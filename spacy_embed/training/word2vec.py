@@ -1,14 +1,19 @@
 """word2vec by gensim (Mikolov et al. 2013) on lists of lookup forms."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from spacy_embed.training.checkpoints import Checkpoints
-from spacy_embed.training.gensim_training import LossCounter, build_vocabulary, default_epochs, run_epochs
+from spacy_embed.training.gensim_training import (
+    Architecture,
+    GensimSettings,
+    LossCounter,
+    build_vocabulary,
+    default_epochs,
+    run_epochs,
+)
 from spacy_embed.training.sequences import TokenSequences
 from spacy_embed.vectors.word_table import WordTable
-
-Architecture = Literal["skip-gram", "cbow"]
 
 
 def train_word2vec(
@@ -55,40 +60,17 @@ def train_word2vec(
         """Word2Vec whose loss adds up."""
 
     numbered = TokenSequences.of(sequences)
-    model: Any = CountingWord2Vec(
-        vector_size=dim,
-        sg=int(architecture == "skip-gram"),
-        hs=int(negative == 0),
-        negative=negative,
-        window=window,
-        min_count=min_count,
-        sample=sample,
-        alpha=alpha,
-        seed=seed,
-        workers=workers,
-    )
+    settings = GensimSettings(architecture, negative, window, min_count, sample, alpha, seed, workers)
+    model: Any = CountingWord2Vec(vector_size=dim, **settings.arguments())
     build_vocabulary(model, numbered)
-    output = "syn1neg" if negative else "syn1"
     run = run_epochs(
         model,
         numbered,
         label="word2vec",
         epochs=epochs or default_epochs(numbered.n_tokens),
-        arrays={"vectors": model.wv.vectors, output: getattr(model, output)},
+        arrays={"vectors": model.wv.vectors, **settings.output(model)},
         checkpoints=checkpoints,
     )
-    settings = {
-        "method": "word2vec",
-        "architecture": architecture,
-        "negative": negative,
-        "window": window,
-        "min_count": min_count,
-        "epochs": run.epochs,
-        "sample": sample,
-        "alpha": alpha,
-        "seed": seed,
-        "workers": workers,
-        "tokens": numbered.n_tokens,
-        "loss": run.loss,
-    }
-    return WordTable.build(list(model.wv.index_to_key), model.wv.vectors, metadata={"source": settings})
+    of_run = {"epochs": run.epochs, "tokens": numbered.n_tokens, "loss": run.loss}
+    source = {"method": "word2vec", **settings._asdict(), **of_run}
+    return WordTable.build(list(model.wv.index_to_key), model.wv.vectors, metadata={"source": source})
