@@ -5,7 +5,8 @@ import pytest
 from scipy.special import digamma as scipy_digamma
 from scipy.special import log_expit
 
-from spacy_embed.training.adagram_kernel import digamma, exchange_all, log_prior, thin_out, train_block, weighted_sum
+from spacy_embed.training.adagram_copies import exchange_all
+from spacy_embed.training.adagram_kernel import digamma, log_prior, thin_out, train_block, weighted_sum
 from spacy_embed.training.adagram_state import Model, Setting, new_copies, new_scratch
 from spacy_embed.training.huffman import huffman_ways
 from spacy_embed.vectors.softmax_kernels import log_likelihood, products, sigmoid_table
