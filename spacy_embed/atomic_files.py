@@ -131,6 +131,14 @@ def _swap(new: Path, path: Path) -> None:
         new.rename(path)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder to work in, and those above it; one that is there is kept. Raises InputError when it cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path.parent} cannot be written ({error.strerror}): choose another place.") from error
+
+
 def fsync(path: Path) -> None:
     """Make a file's content, or a folder's names, durable."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -29,6 +29,7 @@ LAYERS = {
     "vectors": 1,
     "training": 1,
     "senses": 2,
+    "plots": 2,
     "retrieval": 2,
     "evaluation": 3,
     "pipeline": 3,

@@ -55,10 +55,14 @@ def by_language(values: list[str]) -> dict[str, Path]:
     """
     paths: dict[str, Path] = {}
     for value in values:
-        language, separator, path = value.partition("=")
-        if not separator or len(language) > 3:
-            language, path = "", value
+        language, path = language_and_path(value)
         if language in paths:
             raise InputError(f"Two paths are given for {language or 'all languages'}: {paths[language]} and {path}.")
-        paths[language] = Path(path)
+        paths[language] = path
     return paths
+
+
+def language_and_path(value: str) -> tuple[str, Path]:
+    """The parts of ``LANG=PATH``; "" and the path for a plain ``PATH``."""
+    language, separator, path = value.partition("=")
+    return (language, Path(path)) if separator and len(language) <= 3 else ("", Path(value))

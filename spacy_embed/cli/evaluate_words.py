@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spacy_embed.cli.console import note, output, pipelines_by_language, print_json
+from spacy_embed.cli.console import language_and_path, note, output, pipelines_by_language, print_json
 from spacy_embed.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -81,9 +81,8 @@ def paths_by_language(values: Sequence[str]) -> dict[str, list[Path]]:
     """``LANG=PATH`` and plain ``PATH`` (under ``ANY``) arguments, several a language, in their order."""
     paths: dict[str, list[Path]] = {}
     for value in values:
-        language, separator, path = value.partition("=")
-        is_language = separator and language.isalpha() and len(language) <= 3
-        paths.setdefault(language if is_language else ANY, []).append(Path(path if is_language else value))
+        language, path = language_and_path(value)
+        paths.setdefault(language or ANY, []).append(path)
     return paths
 
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from spacy_embed import __version__
-from spacy_embed.atomic_files import check_free
+from spacy_embed.atomic_files import check_free, make_folder
 from spacy_embed.errors import InputError
 from spacy_embed.evaluation.intrinsic import intrinsic_scores
 from spacy_embed.evaluation.word_lookup import WordLookup
@@ -114,10 +114,7 @@ def train_table(
     for file in job.wordsim:
         read_word_pairs(file)
     scratch = scratch_folder(out)
-    try:
-        scratch.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{out.parent} cannot be written ({error.strerror}): choose another place.") from error
+    make_folder(scratch)
     with only_one(scratch, f"Another process is training a table at {out}: wait for it, or choose another place."):
         started = time.perf_counter()
         try:

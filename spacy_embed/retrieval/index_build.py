@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from spacy_embed.atomic_files import check_free, fsync
+from spacy_embed.atomic_files import check_free, fsync, make_folder
 from spacy_embed.embedding import named_embedding
 from spacy_embed.errors import InputError, require_installed
 from spacy_embed.progress import progress_bar
@@ -96,10 +96,7 @@ def build_index(
     out = out.resolve()
     check_free(out, overwrite=overwrite, marker=files.MARKER)
     scratch = scratch_folder(out)
-    try:
-        scratch.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{out.parent} cannot be written ({error.strerror}): choose another place.") from error
+    make_folder(scratch)
     with only_one(scratch, f"Another process is making an index at {out}: wait for it, or choose another place."):
         try:
             spool = spool_documents(scratch / "spool")

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spacy_embed.atomic_files import check_free, write_atomically
+from spacy_embed.atomic_files import check_free, make_folder, write_atomically
 from spacy_embed.embedding import unit_rows
 from spacy_embed.errors import InputError, MissingExtraError, require
 from spacy_embed.progress import progress_bar
@@ -137,10 +137,7 @@ def _open_partial(partial: Path, words: Sequence[str], batch_size: int, encoder_
         if not _is_partial(partial):
             raise InputError(f"{partial} is in the way and not an interrupted distillation: move it.")
         shutil.rmtree(partial)
-    try:
-        partial.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{partial.parent} cannot be written ({error.strerror}): choose another place.") from error
+    make_folder(partial)
     write_atomically(plan_file, json.dumps(plan).encode())
 
 
