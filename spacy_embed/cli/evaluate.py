@@ -7,13 +7,14 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from spacy_embed.cli import evaluate_senses, evaluate_words
+from spacy_embed.cli import evaluate_senses, evaluate_similarity, evaluate_words
 from spacy_embed.cli.console import note, output, print_json, require_search
 from spacy_embed.errors import InputError
 
 app = typer.Typer(help="Compare methods by the measures of the field.", no_args_is_help=True)
 app.command("words")(evaluate_words.words_command)
 app.command("senses")(evaluate_senses.senses_command)
+app.command("similarity")(evaluate_similarity.similarity_command)
 
 
 @app.callback()
