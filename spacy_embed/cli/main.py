@@ -16,6 +16,7 @@ from spacy_embed.cli import (
     info,
     plot,
     search,
+    senses,
     train,
     vectors,
     words,
@@ -45,6 +46,7 @@ app.command("neighbors")(words.neighbors_command)
 app.command("analogy")(words.analogy_command)
 app.command("odd-one-out")(words.odd_one_out_command)
 app.command("similarity")(words.similarity_command)
+app.command("senses")(senses.senses_command)
 app.command("induce")(induce.induce_command)
 app.command("plot")(plot.plot_command)
 app.command("align")(align.align_command)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from spacy_embed.cli.console import note, print_json, require_search
+from spacy_embed.cli.map_file import ENDINGS, draw_map, free_map_file
 from spacy_embed.errors import InputError
 
 _MOST_LABELLED_DOCUMENTS = 150
@@ -35,7 +36,7 @@ def plot_command(
     lang: Annotated[list[str] | None, typer.Option(help="Of an index: these languages only.")] = None,
     method: Annotated[str, typer.Option(help="pca or tsne.")] = "pca",
     perplexity: Annotated[float, typer.Option(help="Of t-SNE; fewer points lower it.", min=1)] = 30.0,
-    seed: Annotated[int, typer.Option(help="Of t-SNE and of the sample.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Of t-SNE and of the sample.", min=0)] = 1,
     labels: Annotated[bool | None, typer.Option(help="Write names beside the points.", show_default="as fits")] = None,
     title: Annotated[str | None, typer.Option(help="The heading.")] = None,
     projector: Annotated[
@@ -70,7 +71,17 @@ def plot_command(
     else:
         if labels is None:
             labels = index is None or len(chosen.points.labels) <= _MOST_LABELLED_DOCUMENTS
-        facts = {"file": str(out), **facts, **_draw(cast(Path, out), chosen, method, seed, perplexity, labels, title)}
+        heading = title or chosen.title
+        drawn = draw_map(
+            cast(Path, out),
+            chosen.points,
+            heading,
+            cast(Any, method),
+            seed=seed,
+            perplexity=perplexity,
+            labels=labels,
+        )
+        facts = {**facts, **drawn}
     if as_json:
         print_json(facts)
     else:
@@ -79,14 +90,11 @@ def plot_command(
 
 def _out(given: list[Path], overwrite: bool) -> Path:
     """The last of the paths, taken off them."""
-    if not given or given[-1].suffix.lower() not in {".png", ".html"}:
+    if not given or given[-1].suffix.lower() not in ENDINGS:
         named = f"{given[-1]} is neither" if given else "none is given"
         raise InputError(f"Name the file to make, OUT.png or OUT.html, last: {named}.")
     out = given.pop()
-    if out.exists() and not overwrite:
-        raise InputError(f"{out} exists already: choose another place, or replace it with --overwrite.")
-    if not out.resolve().parent.is_dir():
-        raise InputError(f"There is no folder {out.resolve().parent}: make it first.")
+    free_map_file(out, overwrite=overwrite)
     return out
 
 
@@ -121,26 +129,6 @@ def _words(
     if words:
         return plot_points.chosen_words(sources, plot_points.words_from(words))
     return plot_points.first_words(sources, top)
-
-
-def _draw(
-    out: Path, chosen: Any, method: str, seed: int, perplexity: float, labels: bool, title: str | None
-) -> dict[str, Any]:
-    from spacy_embed.plots.page import write_page
-    from spacy_embed.plots.picture import draw_png
-    from spacy_embed.plots.projection import project
-
-    projection = project(chosen.points.vectors, cast(Any, method), seed=seed, perplexity=perplexity)
-    if out.suffix.lower() == ".html":
-        write_page(out, chosen.points, projection, title or chosen.title, labels=labels)
-        return {"map": projection.account}
-    drawn = draw_png(out, chosen.points, projection, title or chosen.title, labels=labels)
-    if drawn.missing:
-        note(
-            f"note: no installed font has {drawn.missing[:10]}, they are drawn as boxes: install a font that has them, "
-            "such as Noto Sans CJK (Debian: apt install fonts-noto-cjk)."
-        )
-    return {"map": projection.account, "labels": drawn.labels}
 
 
 def _write_projector(folder: Path, points: Any, overwrite: bool) -> None:

@@ -37,17 +37,27 @@ def print_cards(cards: Sequence[SenseCard], console: Console, length: int = 160)
         length: Characters of an example, at most.
     """
     for card in cards:
-        bar = "█" * max(round(20 * card.share), 1)
-        lines = [Text(f"{bar} {card.share:.0%}, {card.occurrences} occurrences")]
+        lines = [Text(f"{bar(card.share)}, {card.occurrences} occurrences")]
         if card.words:
             lines.append(Text(", ".join(card.words), style="bold"))
-        lines += [_example(example, length) for example in card.examples]
-        console.print(Panel(Group(*lines), title=Text(card.title), title_align="left"))
+        lines += [example_line(example, length) for example in card.examples]
+        print_card(card.title, lines, console)
 
 
-def _example(example: Example, length: int) -> Text:
+def print_card(title: str, lines: Sequence[Text], console: Console) -> None:
+    """Print lines in a frame with a title."""
+    console.print(Panel(Group(*lines), title=Text(title), title_align="left"))
+
+
+def bar(share: float) -> str:
+    """A share of 0 to 1 as blocks and per cent."""
+    return f"{'█' * max(round(20 * share), 1)} {share:.0%}"
+
+
+def example_line(example: Example, length: int, before: str = "") -> Text:
+    """An example in about ``length`` characters, its word marked."""
     text, (start, stop) = shortened(example, length)
-    shown = Text("• ")
+    shown = Text(f"• {before}")
     shown.append(text[:start])
     # brackets as well: colours do not survive a pipe
     shown.append(f"[{text[start:stop]}]", style="bold yellow")
