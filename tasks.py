@@ -68,7 +68,9 @@ def test(arguments: list[str]) -> None:
     run(PYTHON, "-m", "ruff", "check", ".")
     run(PYTHON, "-m", "ruff", "format", "--check", ".")
     run(PYTHON, "-m", "mypy")
-    run(PYTHON, "-m", "pytest", *arguments)
+    # a file's tests share fixtures that take long to make
+    spread = ["-n", min(os.cpu_count() or 1, 4), "--dist", "loadfile"]
+    run(PYTHON, "-m", "pytest", *spread, *arguments)
 
 
 def main() -> None:

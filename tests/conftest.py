@@ -18,8 +18,11 @@ TEXTS = {
 }
 
 
-def pytest_sessionstart():
+def pytest_sessionstart(session):
     """Remove compiled loops that are older than any of their sources: Numba looks at a function's own file only."""
+    if hasattr(session.config, "workerinput"):
+        # done once, before the workers of pytest-xdist start
+        return
     sources = ROOT / "spacy_embed"
     newest = max(f.stat().st_mtime for f in sources.rglob("*.py") if "spacy_embed.compiled" in f.read_text("utf-8"))
     for kept in (*sources.rglob("__pycache__/*.nbi"), *sources.rglob("__pycache__/*.nbc")):

@@ -96,6 +96,11 @@ def read_dictionaries(files: list[Path], langs: tuple[str, str]) -> tuple["Dicti
         if of_file == langs[::-1] and of_file[0] != of_file[1]:
             note(f"note: {file} is read the other way round, from {langs[0]} to {langs[1]}.")
             found = reversed_dictionary(found)
+        elif any(of_file) and of_file != langs:
+            raise InputError(
+                f"{file} is named for {'-'.join(of_file)}, but the tables are {langs[0]} and {langs[1]}: give a "
+                "dictionary of these two, or rename it."
+            )
         for word, translations in found.items():
             words.setdefault(word, {}).update(dict.fromkeys(translations))
     return {word: list(translations) for word, translations in words.items()}, langs

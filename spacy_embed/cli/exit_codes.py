@@ -11,6 +11,9 @@ from typer.core import TyperGroup
 
 from spacy_embed.errors import SpacyEmbedError
 
+_RESUMED = ("index", "add", "update", "distill", "train")
+"""Commands that keep what an interrupted run has done."""
+
 
 class ReportingGroup(TyperGroup):
     """A command group that turns errors into one line on standard error and an exit code."""
@@ -39,7 +42,8 @@ class ReportingGroup(TyperGroup):
         except UnicodeError as error:
             sys.exit(_report(f"Not valid UTF-8 ({error}): convert the text.", 2))
         except (KeyboardInterrupt, EOFError):
-            _leave(_report("Interrupted: what was there before is as it was.", 130))
+            goes_on = "; the same command goes on from here" * (ctx.invoked_subcommand in _RESUMED)
+            _leave(_report(f"Interrupted: what was there before is as it was{goes_on}.", 130))
         except Exception as error:
             # whatever else goes wrong is ours to mend, but a user wants one line
             if click_error(error) or os.environ.get("SPACY_EMBED_TRACEBACK"):

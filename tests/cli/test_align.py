@@ -66,6 +66,15 @@ def test_same_bytes_twice_whatever_the_order_of_the_dictionary(cli, files):
     assert load_vectors(files / "a").fingerprint == load_vectors(files / "b").fingerprint
 
 
+def test_a_dictionary_of_other_languages(cli, files):
+    (files / "es-pt.txt").write_bytes((files / "es-en.txt").read_bytes())
+    result = cli(
+        "align", f"es={files / 'es'}", f"en={files / 'en'}", files / "out", "--dictionary", files / "es-pt.txt"
+    )
+    assert result.code == 2
+    assert "es-pt.txt is named for es-pt, but the tables are es and en" in result.err
+
+
 def test_a_dictionary_the_other_way_round_and_several(cli, files, rows):
     lines = (files / "es-en.txt").read_text().splitlines()
     (files / "en-es.txt").write_text("\n".join(" ".join(reversed(line.split())) for line in lines[:30]))

@@ -42,7 +42,7 @@ def test_ctrl_c_ends_the_job(start, tmp_path, workers, seconds):
     job.send_signal(signal.SIGINT)
     _, error = job.communicate(timeout=20)
     assert job.returncode == 130
-    assert error == "error: Interrupted: what was there before is as it was.\n"
+    assert error == "error: Interrupted: what was there before is as it was; the same command goes on from here.\n"
     assert (tmp_path / "out" / "index.json").read_bytes() == before
     assert {path.name for path in tmp_path.iterdir()} <= {"corpus.txt", "out", "small.txt", ".out.indexing"}
 
