@@ -15,18 +15,22 @@ from spacy_embed.bags import Bags
 from spacy_embed.embedding import BagEmbedding
 from spacy_embed.errors import InputError
 from spacy_embed.pipeline.composed_words import ComposedWords, closed_up, own_words
-from spacy_embed.pipeline.doc_counts import DocCounts, KnownRows, count_docs, forms_of
+from spacy_embed.pipeline.doc_counts import ChosenSenses, DocCounts, count_docs
 from spacy_embed.pipeline.embedder_state import TABLE_FOLDER, EmbedderState, state_of_bytes, state_of_folder
 from spacy_embed.pipeline.extensions import attach, install_hooks, register_extensions, remember
 from spacy_embed.pipeline.keyword_weights import KeywordWeights
 from spacy_embed.pipeline.lookup_forms import LookupForms
+from spacy_embed.pipeline.sense_models import senses_for
+from spacy_embed.pipeline.sense_tagger import SenseTagger
 from spacy_embed.pipeline.spacy_table import SpacyTable
+from spacy_embed.pipeline.token_rows import KnownRows, forms_of
 from spacy_embed.pipeline.word_frequencies import row_frequencies
 from spacy_embed.retrieval.corpus import read_corpus
 from spacy_embed.state import state_to_bytes
 from spacy_embed.training.encoder_file import load_encoder
 from spacy_embed.types import Floats2d, Weights
 from spacy_embed.vectors import load_vectors
+from spacy_embed.vectors.sense_bags import SenseChoice
 from spacy_embed.vectors.table import VectorTable
 from spacy_embed.weighting import Sif
 
@@ -40,12 +44,17 @@ class DocEmbedder:
     it counts as found in ``doc._.coverage``, weighs as a word that no document of the fitted corpus holds, and its row
     is the table's number of rows plus its place in ``doc._.composed``, the Doc's list of such words.
 
+    With ``senses``, bags are over the senses of words: what a token counts is spread over them by how probable they are
+    in its context, and idf is that of senses. Spans and tokens have the senses that the Doc gave them.
+
     Args:
         nlp: The pipeline that it is part of.
         vectors: Path of a table or vector file, opened when it is first needed; None for ``nlp.vocab.vectors``.
         embedding: From bags of counts to embeddings; fitted by ``nlp.initialize`` or ``fit``.
         keywords: Which tokens count.
         name: The component's name.
+        senses: How tokens count for the senses of their words, where ``vectors`` is a table with senses; None: each
+            for the row of its word, which is that of the most frequent sense.
     """
 
     def __init__(
@@ -55,15 +64,18 @@ class DocEmbedder:
         embedding: BagEmbedding,
         keywords: KeywordWeights,
         name: str = "doc_embedder",
+        senses: SenseChoice | None = None,
     ) -> None:
         self.nlp = nlp
         self.name = name
         self.embedding = embedding
         self.keywords = keywords
+        self.senses = senses
         self._vectors = vectors
         self._table: VectorTable | None = None
         self._rows = KnownRows()
         self._composed = ComposedWords()
+        self._chosen: ChosenSenses | None = None
         self._fingerprint: tuple[str, str] | None = None
         remember(self)
 
@@ -91,12 +103,24 @@ class DocEmbedder:
         self._forget()
 
     @property
+    def chosen_senses(self) -> ChosenSenses | None:
+        """The senses of the table and how tokens count for them; None without ``senses``.
+
+        Raises:
+            InputError: The table has none, or is unusable or of another language.
+        """
+        if self._chosen is None and self.senses is not None:
+            self._chosen = ChosenSenses(senses_for(self.nlp.lang, self.table), self.senses)
+        return self._chosen
+
+    @property
     def fingerprint(self) -> str:
         """What Docs carry to find this component again: a hash of the table, the fitted state and the keywords."""
         table = self.table.fingerprint
         if self._fingerprint is None or self._fingerprint[0] != table:
-            parts = state_to_bytes({"e": self.embedding.state(), "k": self.keywords.state(), "t": table})
-            self._fingerprint = table, blake2b(parts, digest_size=16).hexdigest()
+            parts = {"e": self.embedding.state(), "k": self.keywords.state(), "t": table}
+            parts |= {"s": self.senses} if self.senses else {}
+            self._fingerprint = table, blake2b(state_to_bytes(parts), digest_size=16).hexdigest()
         return self._fingerprint[1]
 
     def knows(self, fingerprint: str | None) -> bool:
@@ -120,7 +144,7 @@ class DocEmbedder:
         """Embed a Doc that lost its forms with its user data (``Span.as_doc``)."""
         if doc._.forms is None:
             for _, component in self.nlp.pipeline:
-                if isinstance(component, LookupForms):
+                if isinstance(component, LookupForms | SenseTagger):
                     component(doc)
         return self(doc)
 
@@ -145,7 +169,7 @@ class DocEmbedder:
                 language, dimension or method.
         """
         if self._vectors is not None:
-            _ = self.table  # a missing table is better found now than at the first Doc
+            _ = self.table, self.chosen_senses  # a missing table is better found now than at the first Doc
         if self.embedding.learns:
             self._learn(get_examples, corpus)
         if encoder is not None:
@@ -168,6 +192,10 @@ class DocEmbedder:
 
     def take_encoder(self, file: Path) -> None:
         """Weigh and map as an encoder learned to, over the TF-IDF that is fitted here; see ``initialize``."""
+        if self.senses is not None:
+            raise InputError(
+                f"{file} weighs words, and this embedder counts senses: leave 'senses' or the encoder out."
+            )
         encoder = load_encoder(file)
         if encoder.lang != self.nlp.lang:
             raise InputError(f"{file} was fitted on words of language {encoder.lang!r}, but this is {self.nlp.lang!r}.")
@@ -179,7 +207,8 @@ class DocEmbedder:
         weighting = self.embedding.weighting
         if not isinstance(weighting, Sif):
             raise InputError(f"'frequencies' belongs to method 'sif', but the method is '{weighting.name}'.")
-        fitted = weighting.fit_frequencies(row_frequencies(file, self.table))
+        senses = self.chosen_senses.table if self.chosen_senses else None
+        fitted = weighting.fit_frequencies(row_frequencies(file, self.table, senses))
         self.embedding = replace(self.embedding, weighting=fitted)
         self._forget()
 
@@ -219,7 +248,7 @@ class DocEmbedder:
         return self._composed.embeddings(counts, words, self.embedding, self.table)
 
     def _embed(self, docs: list[Doc]) -> list[Doc]:
-        counts, token_rows, content, composed = self._count(docs)
+        counts, token_rows, content, composed, shares = self._count(docs)
         embeddings = self.embeddings(counts, composed)
         weighted = self.weigh(counts)
         fingerprint = self.fingerprint
@@ -229,6 +258,7 @@ class DocEmbedder:
             bag_rows, bag_weights = weighted.at(i)
             doc._.composed = [composed[row - n_rows] for row in own.tolist()]
             doc._.token_rows = closed_up(token_rows[i], own, n_rows)
+            doc._.share_rows, doc._.shares, doc._.share_offsets = shares[i].copied() if shares else (None, None, None)
             doc._.bag_rows, doc._.bag_weights = closed_up(bag_rows, own, n_rows), bag_weights.copy()
             doc._.embedding = embeddings[i].copy()
             found = int((token_rows[i] >= 0).sum())
@@ -238,15 +268,18 @@ class DocEmbedder:
         return docs
 
     def _count(self, docs: list[Doc], *, compose: bool = True) -> DocCounts:
-        return count_docs(docs, self.table, self._rows, self.keywords, self._composed if compose else None)
+        composed = self._composed if compose else None
+        return count_docs(docs, self.table, self._rows, self.keywords, composed, self.chosen_senses)
 
     def _forget(self) -> None:
-        self._rows = KnownRows()
-        self._composed = ComposedWords()
-        self._fingerprint = None
+        self.__dict__.update(self._nothing_known())
+
+    @staticmethod
+    def _nothing_known() -> dict[str, Any]:
+        return {"_rows": KnownRows(), "_composed": ComposedWords(), "_chosen": None, "_fingerprint": None}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_rows": KnownRows(), "_composed": ComposedWords(), "_fingerprint": None}
+        return {**self.__dict__, **self._nothing_known()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # a worker process may see no factory call before this
@@ -278,10 +311,11 @@ class DocEmbedder:
 
     @property
     def _state(self) -> EmbedderState:
-        return EmbedderState(self.embedding, self.keywords, self._table if self._vectors is None else self.table)
+        table = self._table if self._vectors is None else self.table
+        return EmbedderState(self.embedding, self.keywords, table, senses=self.senses)
 
     def _restore(self, state: EmbedderState) -> "DocEmbedder":
-        self.embedding, self.keywords = state.embedding, state.keywords
+        self.embedding, self.keywords, self.senses = state.embedding, state.keywords, state.senses
         if state.table is not None:
             self._table = state.table
         self._forget()

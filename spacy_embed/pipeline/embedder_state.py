@@ -11,6 +11,7 @@ from spacy_embed.pipeline.keyword_weights import KeywordWeights
 from spacy_embed.state import state_from_bytes, state_to_bytes
 from spacy_embed.types import State
 from spacy_embed.vectors.directory_format import is_table, open_table
+from spacy_embed.vectors.sense_bags import SenseChoice
 from spacy_embed.vectors.table import VectorTable
 from spacy_embed.vectors.table_state import table_from_state, table_state
 from spacy_embed.vectors.word_table import WordTable
@@ -28,6 +29,7 @@ class EmbedderState(NamedTuple):
     """None, or a vocabulary's, where the pipeline saves the vectors itself; loaded, None where none was saved."""
     fingerprint: str | None = None
     """Of the table that it was saved with."""
+    senses: SenseChoice | None = None
 
     def to_bytes(self, *, with_table: bool) -> bytes:
         """The table by its path when it is a folder, else all of it."""
@@ -48,7 +50,8 @@ class EmbedderState(NamedTuple):
         write_atomically(folder / _STATE_FILE, state_to_bytes(self._plain(kept)))
 
     def _plain(self, table: State | None) -> State:
-        return {"embedding": self.embedding.state(), "keywords": self.keywords.state(), "table": table}
+        settings = {"embedding": self.embedding.state(), "keywords": self.keywords.state()}
+        return {**settings, "senses": self.senses, "table": table}
 
 
 def state_of_bytes(data: bytes, where: str) -> EmbedderState:
@@ -72,4 +75,4 @@ def state_of_folder(folder: Path) -> EmbedderState:
 def _restored(state: State, table: WordTable | None) -> EmbedderState:
     fingerprint = None if state["table"] is None else state["table"].get("fingerprint")
     embedding = embedding_from_state(state["embedding"])
-    return EmbedderState(embedding, KeywordWeights(**state["keywords"]), table, fingerprint)
+    return EmbedderState(embedding, KeywordWeights(**state["keywords"]), table, fingerprint, state.get("senses"))

@@ -24,7 +24,10 @@ Container: TypeAlias = Doc | Span | Token
 _LOADED: "WeakSet[DocEmbedder]" = WeakSet()
 """Loaded embedders: getters have only the Doc and the fingerprint that it carries to go by."""
 
-DOC_VALUES = ("token_rows", "bag_rows", "bag_weights", "composed", "embedding", "coverage", "embedder")
+DOC_VALUES = (
+    *("token_rows", "share_rows", "shares", "share_offsets", "bag_rows", "bag_weights"),
+    *("composed", "embedding", "coverage", "embedder"),
+)
 """What is stored; all else is computed from it."""
 
 
@@ -34,10 +37,11 @@ def register_extensions() -> None:
     Raises:
         InputError: Another package has an attribute of the same name.
     """
-    # it imports this module
+    # they import this module
+    from spacy_embed.pipeline.sense_attributes import SENSE_VALUES, token_sense, token_sense_probs, token_sense_vector
     from spacy_embed.pipeline.word_mover import flows_of, transport_of, wmd_of
 
-    for name in DOC_VALUES:
+    for name in (*DOC_VALUES, *SENSE_VALUES):
         _register(Doc, name, default=None)
     _register(Doc, "forms", getter=doc_forms, setter=set_doc_forms)
     _register(Doc, "bag", getter=bag_of)
@@ -52,6 +56,9 @@ def register_extensions() -> None:
         _register(owner, "transport", method=transport_of)
     _register(Token, "form", getter=token_form)
     _register(Token, "embedding", getter=embedding_of)
+    _register(Token, "sense", getter=token_sense)
+    _register(Token, "sense_probs", getter=token_sense_probs)
+    _register(Token, "sense_vector", getter=token_sense_vector)
 
 
 def _register(owner: Any, name: str, **definition: Any) -> None:
@@ -166,8 +173,15 @@ def counts_of(container: Container) -> "Bags":
     doc, start, stop = bounds_of(container)
     embedder = embedder_of(doc)
     check_tokens(doc, len(doc._.token_rows))
-    rows = doc._.token_rows[start:stop]
-    return Bags.from_tokens(rows, np.array([0, len(rows)]), embedder.token_weights(doc, start, stop))
+    weights = embedder.token_weights(doc, start, stop)
+    if doc._.shares is None:
+        return Bags.from_tokens(doc._.token_rows[start:stop], np.array([0, stop - start]), weights)
+    from spacy_embed.vectors.sense_bags import sense_bags
+    from spacy_embed.vectors.sense_table import Posteriors
+
+    # as in the whole Doc: a span's senses are those of its tokens in their context
+    shares = Posteriors(doc._.share_rows, doc._.shares, doc._.share_offsets).slice(start, stop)
+    return sense_bags(shares, np.array([0, stop - start]), weights)
 
 
 def bag_of(container: Container) -> "Bags":

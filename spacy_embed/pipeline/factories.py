@@ -74,6 +74,7 @@ def make_lookup_forms(
         "keywords": [],
         "keyword_pos": [],
         "other_weight": 0.0,
+        "senses": None,
     },
     assigns=["doc._.embedding", "doc._.bag_rows", "doc._.bag_weights", "doc._.coverage"],
 )
@@ -91,6 +92,7 @@ def make_doc_embedder(
     keywords: List[str],
     keyword_pos: List[str],
     other_weight: float,
+    senses: Optional[Literal["soft", "hard"]],
 ):
     """Document embeddings.
 
@@ -101,6 +103,8 @@ def make_doc_embedder(
     n_components: common components to remove; None for the method's own (1 for sif, else 0).
     normalize: use rows of length 1.
     keywords, keyword_pos, other_weight: only these forms and parts of speech count 1, the others this much.
+    senses: over a table with senses, spread each token over them by their probability in context (soft), or count it
+        for the most probable one (hard); None counts words.
     """
     from dataclasses import replace
     from pathlib import Path
@@ -120,11 +124,36 @@ def make_doc_embedder(
         embedding = replace(embedding, n_components=n_components)
     keyword_weights = KeywordWeights(keywords, keyword_pos, other_weight)
     register_extensions()
-    component = DocEmbedder(nlp, vectors, embedding, keyword_weights, name)
+    component = DocEmbedder(nlp, vectors, embedding, keyword_weights, name, senses)
     # a saved pipeline brings its table and its fitted frequencies along
     if frequencies is not None and (vectors is None or Path(vectors).exists()):
         component.take_frequencies(Path(frequencies))
     return component
+
+
+@Language.factory(
+    "sense_tagger",
+    default_config={"model": None, "window": None},
+    assigns=[
+        "doc._.sense_rows",
+        "doc._.sense_probabilities",
+        "doc._.sense_offsets",
+        "token._.sense",
+        "token._.sense_probs",
+        "token._.sense_vector",
+    ],
+)
+def make_sense_tagger(nlp: Language, name: str, model: Optional[str], window: Optional[int]):
+    """The sense of each token in its context: ``token._.sense``; after ``lookup_forms``, before ``doc_embedder``.
+
+    model: path of a table with senses (spacy-embed train adagram) or of an AdaGram.jl model.
+    window: known words to each side that count as context; None for as many as in training.
+    """
+    from spacy_embed.pipeline.extensions import register_extensions
+    from spacy_embed.pipeline.sense_tagger import SenseTagger
+
+    register_extensions()
+    return SenseTagger(nlp.lang, model, window, name)
 
 
 @Language.factory(

@@ -7,11 +7,14 @@ import numpy as np
 from spacy_embed.errors import InputError
 from spacy_embed.retrieval.text_lines import read_lines
 from spacy_embed.types import Doubles1d
+from spacy_embed.vectors.sense_table import SenseTable
 from spacy_embed.vectors.table import VectorTable
 
 
-def row_frequencies(path: Path, table: VectorTable) -> Doubles1d:
+def row_frequencies(path: Path, table: VectorTable, senses: SenseTable | None = None) -> Doubles1d:
     """float64[rows], the counts of a TSV file (lookup form, tab, count) added up by row of a table.
+
+    With ``senses``, those of the table, a word's count is shared among them by their priors.
 
     Raises:
         InputError: The file is missing, or a line is malformed.
@@ -20,7 +23,10 @@ def row_frequencies(path: Path, table: VectorTable) -> Doubles1d:
     rows = table.find(list(counts))
     known = rows >= 0
     values = np.fromiter(counts.values(), dtype=np.float64, count=len(counts))
-    return np.bincount(rows[known], weights=values[known], minlength=len(table.rows)).astype(np.float64)
+    of_rows = np.bincount(rows[known], weights=values[known], minlength=len(table.rows)).astype(np.float64)
+    if senses is None:
+        return of_rows
+    return of_rows[senses.offsets[senses.row_words]] * senses.priors
 
 
 def read_frequencies(path: Path) -> dict[str, float]:

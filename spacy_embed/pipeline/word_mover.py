@@ -121,7 +121,7 @@ def transport_of(container: Container, other: Container) -> "Transport":
 def flows_of(container: Container, other: Container) -> "list[Flow]":
     """The plan in words, the greatest contribution to the distance first; empty when either has no known word.
 
-    A word is the lookup form, or all of them where several share a row of the table.
+    A word is the lookup form, or all of them where several share a row of the table; over senses it is ``bank#2``.
     """
     from spacy_embed.explain import flows
 
@@ -211,8 +211,11 @@ def _bag(container: Container, weights: BagWeights) -> "Bags":
 
 
 def _words(container: Container, rows: "Rows", common: CommonNumbers) -> list[str]:
-    """What the tokens of each row were looked up as."""
+    """What the tokens of each row were looked up as; of a row of a sense, its name."""
     doc, start, stop = bounds_of(container)
+    senses = embedder_of(doc).chosen_senses
+    if senses is not None:
+        return list(map(senses.table.sense_key, rows.tolist()))
     forms = [token.text for token in doc] if doc._.forms is None else doc._.forms
     found: dict[int, dict[str, None]] = {}
     token_rows = common.of(doc._.token_rows[start:stop], composed_of(doc))

@@ -37,6 +37,15 @@ class Posteriors(NamedTuple):
     offsets: Offsets
     """int64[tokens + 1], where the rows of each token begin and end; nothing for an unknown word."""
 
+    def slice(self, start: int, stop: int) -> "Posteriors":
+        """Those of tokens ``start`` to ``stop``; rows and probabilities as views."""
+        first, last = self.offsets[start], self.offsets[stop]
+        return Posteriors(self.rows[first:last], self.probabilities[first:last], self.offsets[start : stop + 1] - first)
+
+    def copied(self) -> "Posteriors":
+        """The same in arrays of their own, which keep no larger ones alive."""
+        return Posteriors(self.rows.copy(), self.probabilities.copy(), self.offsets.copy())
+
 
 @dataclass(frozen=True, eq=False)
 class SenseTable:
@@ -163,6 +172,12 @@ class SenseTable:
         word = int(self.row_words[row])
         return f"{self.table.words.word(word)}#{row - int(self.offsets[word]) + 1}"
 
+    def short_key(self, row: int) -> str:
+        """What a sense is called where people read it: ``word`` where that has one sense, else ``word#1``."""
+        word = int(self.row_words[row])
+        is_alone = self.offsets[word + 1] - self.offsets[word] == 1
+        return self.table.words.word(word) if is_alone else self.sense_key(row)
+
     @cached_property
     def keyed(self) -> WordTable:
         """A table of the same rows whose keys are ``word#1``, ``word#2`` ..., without what finds senses."""
@@ -190,8 +205,7 @@ class SenseTable:
     def _model(self) -> Any:
         from spacy_embed.vectors.sense_kernels import sense_model
 
-        weights = np.ones(len(self.table), np.float32)
-        return sense_model(self.table.rows, self.offsets, self.priors, self.outputs, self.ways, weights)
+        return sense_model(self.table.rows, self.offsets, self.priors, self.outputs, self.ways)
 
     def _number(self, word: str) -> int:
         row = int(self.table.find([word])[0])

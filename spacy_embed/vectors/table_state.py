@@ -4,7 +4,9 @@ from pathlib import Path
 
 from spacy_embed.errors import InputError
 from spacy_embed.types import State
-from spacy_embed.vectors.directory_format import open_table
+from spacy_embed.vectors.directory_format import open_table, origin_of
+from spacy_embed.vectors.sense_arrays import NAME as SENSES
+from spacy_embed.vectors.sense_arrays import has_senses
 from spacy_embed.vectors.subwords import NAME as SUBWORDS
 from spacy_embed.vectors.subwords import Subwords, with_subwords
 from spacy_embed.vectors.word_table import WordTable
@@ -17,6 +19,10 @@ def table_state(table: WordTable) -> State:
     state: State = {"words": list(table.words), "rows": table.rows, "word_rows": table.keys.word_rows}
     if table.composes:
         state[SUBWORDS] = {"parameters": table.metadata[SUBWORDS], "rows": table.extras[SUBWORDS]}
+    if has_senses(table):
+        arrays = {name: array for name, array in table.extras.items() if name.startswith(f"{SENSES}.")}
+        # the whole of it: the card names the language
+        state[SENSES] = {"metadata": origin_of(table), "arrays": arrays}
     return state
 
 
@@ -24,7 +30,14 @@ def table_from_state(state: State) -> WordTable:
     """The table of a state. Raises InputError when it is gone, another one now, or damaged."""
     if "path" in state:
         return open_table(Path(state["path"]), state["fingerprint"])
-    table = WordTable.build(state["words"], state["rows"], word_rows=state["word_rows"])
+    senses = state.get(SENSES, {"metadata": {}, "arrays": {}})
+    table = WordTable.build(
+        state["words"],
+        state["rows"],
+        word_rows=state["word_rows"],
+        metadata=senses["metadata"],
+        extras=senses["arrays"],
+    )
     if SUBWORDS not in state:
         return table
     try:

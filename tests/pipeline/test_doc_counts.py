@@ -5,8 +5,8 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from spacy_embed.pipeline import doc_counts
-from spacy_embed.pipeline.doc_counts import KnownRows
+from spacy_embed.pipeline import token_rows
+from spacy_embed.pipeline.token_rows import KnownRows
 from spacy_embed.vectors import WordTable
 
 
@@ -32,7 +32,7 @@ def test_a_form_is_looked_up_once(table):
 
 
 def test_what_is_kept_is_bounded(table, monkeypatch):
-    monkeypatch.setattr(doc_counts, "_MOST_KEPT", 3)
+    monkeypatch.setattr(token_rows, "_MOST_KEPT", 3)
     known = KnownRows()
     for i in range(20):
         assert known.of([f"boat{i}", "river"], table).tolist() == [-1, 1]
