@@ -90,7 +90,7 @@ def _add(
         from spacy_embed.retrieval.encoded import text_batches
 
         pipelines = {**pipelines_by_language(pipeline or []), **snapshot.pipelines}
-        kernel = TextKernel(lang, pipelines, keep_going=skip_bad or rejects is not None)
+        kernel = TextKernel(lang, pipelines, keep_going=skip_bad or rejects is not None, senses=snapshot.senses)
         given = kernel.pipeline_tables() if snapshot.manifest.source == "spacy" else None
         writer = IndexWriter(
             index, kernel.save_pipelines, replacing=replacing, report=report, given=given, on_wait=_say_waiting

@@ -1,5 +1,7 @@
 """Which words of a hit speak for it, and where they stand in its text."""
 
+from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -8,8 +10,10 @@ from spacy_embed.cli.reasons import Reasons, explainer
 from spacy_embed.explain import Contribution, strongest
 from spacy_embed.pipeline.batch_forms import tokenizable
 from spacy_embed.pipeline.language_pipelines import lookup_forms_of
+from spacy_embed.pipeline.sense_forms import senses_of_tokens
 from spacy_embed.pipeline.text_kernel import AUTO, TextKernel
 from spacy_embed.retrieval.hits import Hit
+from spacy_embed.retrieval.methods import BM25
 from spacy_embed.retrieval.queries import Queries
 from spacy_embed.retrieval.snapshot import Snapshot
 
@@ -68,6 +72,8 @@ class Highlighter:
 
     def __init__(self, index: Snapshot, queries: Queries, method: str) -> None:
         self._kernel = TextKernel(AUTO, index.pipelines)
+        # terms are not of senses
+        self._senses = None if method == BM25 else index.senses
         self._explain = explainer(index, queries, method)
 
     def mark(self, query: int, position: int, hit: Hit) -> MarkedHit:
@@ -78,11 +84,21 @@ class Highlighter:
         tokenized = tokenizable(text, nlp)
         doc = nlp(tokenized) if lookup.options.needs_context else nlp.make_doc(tokenized)
         forms = lookup.forms(doc)
-        reasons = self._explain(query, position, hit.lang, lookup, forms)
+        senses = self._senses_of(hit.lang, forms)
+        reasons = self._explain(query, position, hit.lang, lookup, list(chain.from_iterable(senses)))
         words = strongest(Contribution(word, amount) for word, amount in reasons.amounts.items())
         marked = {c.word for c in words}
         places = [
-            Place(token.idx, token.idx + len(token), form) for token, form in zip(doc, forms, strict=True) if form
+            Place(token.idx, token.idx + len(token), form)
+            for token, of_token in zip(doc, senses, strict=True)
+            for form in of_token
         ]
-        spans = [(place.start, place.stop) for place in places if place.form in marked]
+        spans = list(dict.fromkeys((place.start, place.stop) for place in places if place.form in marked))
         return MarkedHit(hit, text, words, spans, reasons, places)
+
+    def _senses_of(self, lang: str, forms: Sequence[str]) -> list[list[str]]:
+        """What each token counts for in an index: its form, or senses of it."""
+        table = self._senses.table(lang) if self._senses else None
+        if self._senses and table:
+            return senses_of_tokens(forms, table, self._senses.choice)
+        return [[form] if form else [] for form in forms]

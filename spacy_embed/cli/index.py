@@ -3,7 +3,7 @@
 import importlib.util
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -12,6 +12,7 @@ from spacy_embed.cli.encoding import faults_reported, with_progress
 from spacy_embed.errors import InputError, require
 
 if TYPE_CHECKING:
+    from spacy_embed.retrieval.sense_sources import SenseModels
     from spacy_embed.retrieval.vector_sources import Tables
 
 GIVEN_SOURCES = ("train", "distill", "spacy")
@@ -33,6 +34,13 @@ def index_command(
     ] = None,
     pipeline: Annotated[
         list[str] | None, typer.Option(help="LANG=PATH of a spaCy pipeline or config with 'lookup_forms'.")
+    ] = None,
+    senses: Annotated[
+        Literal["soft", "hard"] | None,
+        typer.Option(
+            help="With vectors of senses (train adagram): 'soft' spreads each word over its senses by context, 'hard' "
+            "takes the likeliest. Default: every word in its most frequent sense."
+        ),
     ] = None,
     embedding: Annotated[
         str, typer.Option(help="What is stored and searched by default: tfidf, sif, mean, sum.")
@@ -56,6 +64,9 @@ def index_command(
 
     check_free(out, overwrite=overwrite, marker=MARKER)
     source, tables = vector_source(vectors or [])
+    models = None
+    if senses is not None:
+        tables, models = sense_sources(senses, source, tables, lang)
     with WorkerPool(workers) as pool, faults_reported(skip_bad, rejects, out) as report:
         from spacy_embed.pipeline.text_kernel import TextKernel
         from spacy_embed.retrieval.corpus import Corpus
@@ -68,12 +79,13 @@ def index_command(
             pipelines_by_language(pipeline or []),
             sequences=source == "train",
             keep_going=skip_bad or rejects is not None,
+            senses=models,
         )
         if source == "spacy":
             if not kernel.pipelines:
                 raise InputError("--vectors spacy takes the vectors of a pipeline: name it with --pipeline LANG=PATH.")
             tables = kernel.pipeline_tables()
-        plan = IndexPlan(source, tables, embedding, dim, seed, normalize)
+        plan = IndexPlan(source, tables, embedding, dim, seed, normalize, models)
         documents = Corpus(corpus, lines=lines, report=report)
 
         def spool_documents(folder: Path) -> Spool:
@@ -94,6 +106,23 @@ def index_command(
     print(f"; {manifest.without_vector} documents have none" if manifest.without_vector else "")
     if source == "train" and len(manifest.languages) > 1:
         note("note: vectors were trained language by language and are not aligned: search within one language only.")
+
+
+def sense_sources(
+    choice: Literal["soft", "hard"], source: str, tables: "Tables | None", lang: str
+) -> tuple["Tables", "SenseModels"]:
+    """The named tables by the languages that they serve, and what tells their senses apart."""
+    if tables is None:
+        raise InputError(
+            f"--senses needs vectors of senses, --vectors MODEL, not {source!r}: train them with 'spacy-embed train "
+            "adagram'."
+        )
+    from spacy_embed.pipeline.index_senses import index_senses
+
+    served, models = index_senses(tables, choice)
+    if lang != "auto" and models.model(lang) is None:
+        raise InputError(f"--lang {lang} needs a model of its senses, got those of {', '.join(models.models)}.")
+    return served, models
 
 
 def vector_source(values: list[str]) -> tuple[Any, "Tables | None"]:

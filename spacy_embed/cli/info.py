@@ -13,7 +13,7 @@ from spacy_embed.errors import InputError
 
 _INDEX_FACTS = (
     *("documents", "languages", "tokens", "covered", "without_vector", "embedding", "dim", "source", "tables"),
-    *("fitted_on", "revision", "made_by"),
+    *("senses", "fitted_on", "revision", "made_by"),
 )
 _MOST_NUMBERS = 8
 

@@ -194,7 +194,7 @@ class Index:
         """A kernel of its own for changes, kept while the pipelines are the same: loading them takes long."""
         known = self._kernels.get(lang)
         if known is None or known.pipelines != snapshot.pipelines:
-            known = self._kernels[lang] = TextKernel(lang, snapshot.pipelines)
+            known = self._kernels[lang] = TextKernel(lang, snapshot.pipelines, senses=snapshot.senses)
         return known
 
     def _current(self) -> _Opened:

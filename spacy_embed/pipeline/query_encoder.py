@@ -24,7 +24,7 @@ class QueryEncoder:
     def __init__(self, snapshot: Snapshot, before: "QueryEncoder | None" = None) -> None:
         self.snapshot = snapshot
         pipelines, candidates = snapshot.pipelines, candidate_languages(snapshot)
-        self.kernel = TextKernel(AUTO, pipelines, candidates)
+        self.kernel = TextKernel(AUTO, pipelines, candidates, senses=snapshot.senses)
         self._lock = threading.Lock()
         if before is not None and before.kernel.identity() == self.kernel.identity():
             self.kernel, self._lock = before.kernel, before._lock

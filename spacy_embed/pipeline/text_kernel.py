@@ -16,9 +16,11 @@ from spacy_embed.errors import InputError, MissingExtraError
 from spacy_embed.pipeline.batch_forms import EncodedTexts, StringBags, encode_texts
 from spacy_embed.pipeline.form_options import LANGUAGES
 from spacy_embed.pipeline.language_pipelines import check_language, default_pipeline, load_pipeline, lookup_forms_of
+from spacy_embed.pipeline.sense_forms import sense_forms
 from spacy_embed.pipeline.spacy_table import SpacyTable
 from spacy_embed.retrieval.encoded import ENCODED, key_of, list_columns
 from spacy_embed.retrieval.language_detection import detect_language
+from spacy_embed.retrieval.sense_sources import SenseModels
 from spacy_embed.types import Ints1d
 
 AUTO = "auto"
@@ -33,6 +35,7 @@ class TextKernel:
         candidates: The languages that detection chooses among.
         sequences: Keep forms in running order, unmerged, for training.
         keep_going: Write a document that cannot be encoded down as a fault, instead of raising.
+        senses: What makes senses of forms; None: forms stay what they are.
 
     Raises:
         InputError: Unknown language.
@@ -45,12 +48,14 @@ class TextKernel:
         candidates: Iterable[str] = LANGUAGES,
         sequences: bool = False,
         keep_going: bool = False,
+        senses: SenseModels | None = None,
     ) -> None:
         self.pipelines = dict(pipelines or {})
         self.language = language if language == AUTO else check_language(language, self.pipelines)
         self.candidates = tuple(candidates)
         self.sequences = sequences
         self.keep_going = keep_going
+        self.senses = senses
         self._loaded: dict[str, Language] = {}
 
     def pipeline(self, language: str) -> Language:
@@ -70,6 +75,7 @@ class TextKernel:
             "candidates": list(self.candidates),
             "sequences": self.sequences,
             "keep_going": self.keep_going,
+            **({"senses": self.senses.identity()} if self.senses else {}),
         }
 
     def save_pipelines(self, folder: Path, languages: Iterable[str]) -> None:
@@ -92,15 +98,19 @@ class TextKernel:
 
         Raises:
             InputError: A document names an unknown language, or is too long for its pipeline; not if ``keep_going``.
+                Or a model of senses is gone or has changed.
         """
         texts = _full_texts(batch)
         faults = [""] * len(texts)
         languages = self._languages(batch, texts, faults)
         keys, terms, order = [], [], []
+        n_tokens = []
         for language in sorted(set(languages)):
             mine = [i for i, of_text in enumerate(languages) if of_text == language and not faults[i]]
             for good, (forms, of_terms) in self._encoded(language, texts, mine, batch, faults) if mine else ():
                 order += good
+                n_tokens.append(forms.bags.sizes)
+                forms = self._in_senses(language, forms)
                 keys.append(StringBags([key_of(language, form) for form in forms.strings], forms.bags))
                 terms.append(of_terms)
         places_in_order = _places_in_order(order, len(texts))
@@ -109,7 +119,7 @@ class TextKernel:
             batch.column("id"),
             pa.array(languages, pa.string()),
             *(batch.column(name) for name in ("title", "text", "metadata", "where")),
-            pa.array(all_keys.bags.sizes[places_in_order]),
+            pa.array(np.concatenate([*n_tokens, np.zeros(1, np.int64)])[places_in_order]),
             *_dictionary_columns(all_keys, places_in_order, merge=not self.sequences),
             *_dictionary_columns(_joined(terms), places_in_order, merge=True),
             pa.array(faults, pa.string()),
@@ -162,6 +172,10 @@ class TextKernel:
             for i in good:
                 with self._noting(faults, i, batch):
                     yield [i], encode_texts(nlp, [texts[i]])
+
+    def _in_senses(self, language: str, forms: StringBags) -> StringBags:
+        table = self.senses.table(language) if self.senses else None
+        return sense_forms(forms, table, self.senses.choice) if self.senses and table else forms
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_loaded": {}}

@@ -10,6 +10,7 @@ import numpy as np
 from spacy_embed.atomic_files import fsync
 from spacy_embed.errors import InputError
 from spacy_embed.retrieval.generation import GenerationReader
+from spacy_embed.retrieval.generation_writer import found_tokens
 from spacy_embed.retrieval.generations import save_version
 from spacy_embed.retrieval.locks import writer_lock
 from spacy_embed.retrieval.manifest import Manifest, read_manifest
@@ -82,6 +83,6 @@ def without_documents(manifest: Manifest, reader: GenerationReader, positions: I
         deleted=name,
         languages={lang: n for lang, n in languages.items() if n},
         tokens=manifest.tokens - int(tokens.sum()),
-        found=manifest.found - int(bags.weights.sum(dtype=np.float64)),
+        found=manifest.found - found_tokens(bags),
         without_vector=manifest.without_vector - int((bags.sizes == 0).sum()),
     )

@@ -59,6 +59,11 @@ class _Embedded(NamedTuple):
     terms: Bags
 
 
+def found_tokens(bags: Bags) -> int:
+    """Tokens that have a vector; the shares of one that is spread over senses are one token."""
+    return int(np.rint(bags.totals()).sum())
+
+
 class GenerationWriter:
     """Appends to a generation; nothing counts before a manifest with ``finish()``'s fields is saved.
 
@@ -165,7 +170,7 @@ class GenerationWriter:
             self._add_languages(documents.column("lang").to_pylist())
             self.keys["ids"].append(documents.column("id").to_pylist())
             self._sums["tokens"] += int(np.sum(documents.column("tokens").to_numpy(zero_copy_only=False)))
-            self._sums["found"] += int(bags.weights.sum(dtype=np.float64))
+            self._sums["found"] += found_tokens(bags)
             self._sums["without_vector"] += int((bags.sizes == 0).sum())
             columns = [documents.column(name) for name in DOCUMENT_FIELDS]
             yield pa.record_batch(

@@ -23,6 +23,7 @@ from spacy_embed.retrieval.generations import commit_generation, new_generation
 from spacy_embed.retrieval.locks import READERS, only_one, writer_lock
 from spacy_embed.retrieval.manifest import Manifest
 from spacy_embed.retrieval.origin import save_origin
+from spacy_embed.retrieval.sense_sources import SenseModels, record
 from spacy_embed.retrieval.spool import Spool, refuse_empty, spooled_bags
 from spacy_embed.retrieval.vector_sources import (
     Tables,
@@ -34,6 +35,8 @@ from spacy_embed.retrieval.vector_sources import (
 )
 from spacy_embed.threads import map_ahead
 from spacy_embed.types import Rows
+from spacy_embed.vectors.sense_table import SenseTable
+from spacy_embed.vectors.word_table import WordTable
 
 Source = Literal["tables", "spacy", "train", "distill"]
 
@@ -49,6 +52,7 @@ class IndexPlan:
         dim: Dimensions of trained or distilled vectors.
         seed: Of training.
         normalize: Use rows of length 1.
+        senses: How the corpus's words became senses; its tables are the models.
     """
 
     source: Source = "tables"
@@ -57,6 +61,7 @@ class IndexPlan:
     dim: int = 256
     seed: int = 1
     normalize: bool = False
+    senses: SenseModels | None = None
 
 
 SavePipelines = Callable[[Path, Sequence[str]], None]
@@ -120,6 +125,7 @@ def _make_generation(
     tables = _tables(plan, spool, forms, scratch / "distilling")
     check_tables(tables)
     folder.mkdir()
+    sources = provenance(tables)
     manifest = Manifest(
         index_id=uuid.uuid4().hex,
         generation=new_generation(),
@@ -127,8 +133,9 @@ def _make_generation(
         embedding=plan.embedding,
         normalize=plan.normalize,
         source=plan.source,
-        tables=provenance(tables),
+        tables=sources,
         dim=next(iter(tables.values())).dim,
+        senses=record(plan.senses, sources) if plan.senses else {},
         fitted_on=spool.documents,
     )
     save_origin(folder / files.ORIGIN, tables)
@@ -137,7 +144,7 @@ def _make_generation(
     (folder / READERS).touch()
     with GenerationWriter(folder, manifest) as writer:
         key_rows = np.full(len(spool.keys), -1, np.int32)
-        for words in vocabulary_of(forms, tables):
+        for words in vocabulary_of(forms, _keyed(tables) if plan.senses else tables):
             writer.add_words(words)
             key_rows[spool.keys.add(words.keys)] = words.rows
         if not writer.n_rows:
@@ -221,6 +228,13 @@ def _tables(plan: IndexPlan, spool: Spool, forms: Mapping[str, list[str]], scrat
         )
     # a language without documents has queries
     return {lang: given[lang] if lang in given else given[""] for lang in {**forms, **given} if lang}
+
+
+def _keyed(tables: Tables) -> Tables:
+    """Tables whose words are senses, one for each model."""
+    distinct = {id(table): table for table in tables.values() if isinstance(table, WordTable)}
+    keyed = {key: SenseTable.of(table).keyed for key, table in distinct.items()}
+    return {lang: keyed[id(table)] for lang, table in tables.items()}
 
 
 def _refuse_no_coverage(spool: Spool) -> None:

@@ -58,6 +58,8 @@ class Manifest:
         source: Where vectors came from.
         tables: The vector tables, by path and fingerprint.
         dim: Of the vectors.
+        senses: How words become senses: the ``choice``, and the number in ``tables`` of each language's model, by
+            language, "" for any other; empty where they do not.
         extents: How much of each growing file belongs to this version.
         runs: Ranges of the sorted hashes of ``ids``, ``keys`` and ``term_names``.
         postings: Ranges of documents with inverted terms.
@@ -81,6 +83,7 @@ class Manifest:
     source: str
     tables: list[dict[str, Any]]
     dim: int
+    senses: dict[str, Any] = field(default_factory=dict)
     dataset_version: int = 0
     extents: dict[str, Extent] = field(default_factory=dict)
     runs: dict[str, Runs] = field(default_factory=dict)

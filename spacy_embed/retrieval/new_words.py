@@ -29,7 +29,7 @@ class WordFinder:
     def __init__(self, index: Path, reader: GenerationReader, given: Tables | None = None) -> None:
         self.index = index
         manifest = reader.manifest
-        self.sources = SourceTables(manifest.tables, index / files.FULL_TABLES, given)
+        self.sources = SourceTables(manifest.tables, index / files.FULL_TABLES, given, manifest.senses)
         origin = open_origin(reader.folder / files.ORIGIN)
         self._origin = WordTable.build([], np.zeros((0, manifest.dim), np.float32), metadata=origin.metadata)
         self._origin.extras.update(origin.extras)

@@ -1,7 +1,7 @@
 """Where an index's vectors came from: a distilled table's projection, and the tables themselves for further words."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from spacy_embed.retrieval.vector_sources import Tables, origins_of
 from spacy_embed.types import Floats1d, Ints1d
 from spacy_embed.vectors import load_vectors
 from spacy_embed.vectors.distilled import PROJECTION
+from spacy_embed.vectors.sense_table import SenseTable
 from spacy_embed.vectors.table import VectorTable
 from spacy_embed.vectors.word_table import WordTable
 
@@ -75,19 +76,27 @@ class SourceTables:
         sources: The manifest's list of tables.
         kept: A folder for tables made of vector files, which take long to read; not written to if it cannot be.
         given: Tables that have no path of their own, by language.
+        senses: The manifest's ``senses``: where there are any, words are looked up as ``word#1``.
     """
 
-    def __init__(self, sources: Sequence[dict[str, Any]], kept: Path, given: Tables | None = None) -> None:
+    def __init__(
+        self,
+        sources: Sequence[dict[str, Any]],
+        kept: Path,
+        given: Tables | None = None,
+        senses: Mapping[str, Any] | None = None,
+    ) -> None:
         self.sources = sources
         self.kept = kept
         self.given = given or {}
+        self.senses = senses or {}
         self._opened: dict[int, VectorTable | None] = {}
 
     def find(self, keys: Sequence[str]) -> list[FoundVector | None]:
         """The vector of each ``lang:form``, None where no table that is there unchanged has or composes it."""
         found: list[FoundVector | None] = [None] * len(keys)
-        for number, source in enumerate(self.sources):
-            mine = [i for i, key in enumerate(keys) if self._serves(source, key.partition(SEPARATOR)[0])]
+        for number in range(len(self.sources)):
+            mine = [i for i, key in enumerate(keys) if self._serves(number, key.partition(SEPARATOR)[0])]
             table = self.table(number) if mine else None
             if table is not None:
                 rows = table.find([form_of(keys[i]) for i in mine])
@@ -99,9 +108,9 @@ class SourceTables:
 
     def _compose(self, keys: Sequence[str], found: list[FoundVector | None]) -> None:
         """Vectors of words that no table has, by the first table that composes them."""
-        for number, source in enumerate(self.sources):
+        for number in range(len(self.sources)):
             lacking = [i for i, vector in enumerate(found) if vector is None]
-            mine = [i for i in lacking if self._serves(source, keys[i].partition(SEPARATOR)[0])]
+            mine = [i for i in lacking if self._serves(number, keys[i].partition(SEPARATOR)[0])]
             table = self.table(number) if mine else None
             if table is not None and table.composes:
                 vectors = table.compose([form_of(keys[i]) for i in mine])
@@ -111,11 +120,14 @@ class SourceTables:
 
     def serves(self, lang: str) -> bool:
         """Whether a table has words of a language."""
-        return any(self._serves(source, lang) for source in self.sources)
+        return any(self._serves(number, lang) for number in range(len(self.sources)))
 
-    def _serves(self, source: dict[str, Any], lang: str) -> bool:
+    def _serves(self, number: int, lang: str) -> bool:
+        if self.senses:
+            models = self.senses["models"]
+            return bool(models.get(lang, models.get("")) == number)
         # a table of several languages serves any; one of a single language only when it is alone
-        return lang in source["languages"] or len(self.sources) == 1
+        return lang in self.sources[number]["languages"] or len(self.sources) == 1
 
     def table(self, number: int) -> VectorTable | None:
         """A table, if it is there and unchanged."""
@@ -128,22 +140,37 @@ class SourceTables:
             table = self.given.get(lang)
             if table is not None and table.fingerprint == source["fingerprint"]:
                 return table
-        kept = self.kept / source["fingerprint"]
-        places = [place for place in (kept, Path(source["path"] or kept)) if place.exists()]
-        for place in places:
-            with suppress(InputError):
-                opened = load_vectors(place)
-                if opened.fingerprint == source["fingerprint"]:
-                    return _kept_as_table(opened, kept)
-        return None
+        found = open_source(source, self.kept)
+        return SenseTable.of(found).keyed if found is not None and self.senses else found
 
     def unusable(self, lang: str) -> str:
         """The table of a language that is gone or has changed, as a message names it; "" if all are well."""
         for number, source in enumerate(self.sources):
-            if self._serves(source, lang) and source["path"] and self.table(number) is None:
-                state = "has changed since" if Path(source["path"]).exists() else "is gone"
-                return f"{source['path']} {state} (expected fingerprint {source['fingerprint']})"
+            if self._serves(number, lang) and source["path"] and self.table(number) is None:
+                return f"{source['path']} {state_of_source(source)} (expected fingerprint {source['fingerprint']})"
         return ""
+
+
+def open_source(source: Mapping[str, Any], kept: Path | None) -> WordTable | None:
+    """The table that a ``path`` and ``fingerprint`` name, None where it is gone or has changed.
+
+    Args:
+        source: Its path, None where it has none, and its fingerprint.
+        kept: A folder where a vector file, which takes long to read, is kept as a table; None for none.
+    """
+    copy = kept / source["fingerprint"] if kept is not None else None
+    for place in (copy, Path(source["path"]) if source["path"] else None):
+        if place is not None and place.exists():
+            with suppress(InputError):
+                opened = load_vectors(place)
+                if opened.fingerprint == source["fingerprint"]:
+                    return opened if copy is None else _kept_as_table(opened, copy)
+    return None
+
+
+def state_of_source(source: Mapping[str, Any]) -> str:
+    """What became of a table that could not be opened, as a message says it."""
+    return "has changed since" if Path(source["path"]).exists() else "is gone"
 
 
 def _kept_as_table(table: WordTable, folder: Path) -> WordTable:

@@ -37,6 +37,7 @@ from spacy_embed.retrieval.origin import SourceTables, open_origin
 from spacy_embed.retrieval.queries import Queries
 from spacy_embed.retrieval.query_rows import QueryWords
 from spacy_embed.retrieval.ranking import Hits
+from spacy_embed.retrieval.sense_sources import SenseModels, recorded_models
 from spacy_embed.transport.ground_cost import GroundCost, norm_weighted
 from spacy_embed.types import Floats2d
 from spacy_embed.vectors.word_table import WordTable
@@ -98,6 +99,11 @@ class Snapshot:
         return folders
 
     @cached_property
+    def senses(self) -> SenseModels | None:
+        """What makes senses of forms; None where they stay what they are."""
+        return recorded_models(self.manifest, self.path / files.FULL_TABLES)
+
+    @cached_property
     def id_keys(self) -> GrowingKeys:
         """Document ids by position, deleted ones included."""
         return self.reader.keys("ids")
@@ -131,7 +137,8 @@ class Snapshot:
 
     @cached_property
     def _query_words(self) -> QueryWords:
-        sources = SourceTables(self.manifest.tables, self.path / files.FULL_TABLES)
+        manifest = self.manifest
+        sources = SourceTables(manifest.tables, self.path / files.FULL_TABLES, senses=manifest.senses)
         return QueryWords(self.table, self.reader.array("vectors.norms"), sources)
 
     def document_embeddings(self, name: str) -> Floats2d:
