@@ -1,10 +1,8 @@
 """What AdaGram's threads do with their own copies of the vectors that all of them write to."""
 
-import numpy as np
-
 from spacy_embed.compiled import compiled_like_numpy as compiled
 from spacy_embed.training.adagram_state import Copies, Model
-from spacy_embed.types import Floats1d, Floats2d, Rows
+from spacy_embed.types import Floats2d, Rows
 
 
 @compiled
@@ -28,41 +26,29 @@ def exchange_all(model: Model, copies: Copies) -> None:
 
 
 @compiled
-def fetch_nodes(found: Rows, n: int, model: Model, copies: Copies, out: Floats2d) -> None:
-    """Copy the vectors of the first ``n`` nodes to ``out``: from the thread's own copies where it has them."""
-    n_hot = len(copies.outputs)
+def hot_first(found: Rows, turns: Floats2d, n: int, n_hot: int) -> int:
+    """Put the nodes that a thread has copies of before the others, each with its turns.
+
+    Args:
+        found: int32[at least n], nodes.
+        turns: float32[2, at least n], how often each is left by either turn.
+        n: How many nodes.
+        n_hot: Nodes below have copies.
+
+    Returns:
+        How many of them have.
+    """
+    if n_hot == 0:
+        return 0
+    first = 0
     for i in range(n):
         node = found[i]
         if node < n_hot:
-            for d in range(out.shape[1]):
-                out[i, d] = copies.outputs[node, d]
-        else:
-            for d in range(out.shape[1]):
-                out[i, d] = model.outputs[node, d]
-
-
-@compiled
-def pull_nodes(
-    pull: np.float32, errors: Floats1d, vector: Floats1d, found: Rows, n: int, model: Model, copies: Copies
-) -> None:
-    """Add ``pull * errors[i] * vector`` to the vector of each of the first ``n`` nodes."""
-    n_hot = len(copies.outputs)
-    for i in range(n):
-        node, step = found[i], pull * errors[i]
-        if node < n_hot:
-            for d in range(len(vector)):
-                copies.outputs[node, d] += step * vector[d]
-        else:
-            for d in range(len(vector)):
-                model.outputs[node, d] += step * vector[d]
-
-
-@compiled
-def sense_row(word: int, sense: int, model: Model, copies: Copies) -> Floats1d:
-    """float32[dim], the vector of a sense: the thread's own copy if it has one."""
-    row: Floats1d = (
-        copies.vectors[word * model.vectors.shape[1] + sense]
-        if word < len(copies.counts)
-        else model.vectors[word, sense]
-    )
-    return row
+            found[i] = found[first]
+            found[first] = node
+            for turn in range(2):
+                count = turns[turn, i]
+                turns[turn, i] = turns[turn, first]
+                turns[turn, first] = count
+            first += 1
+    return first

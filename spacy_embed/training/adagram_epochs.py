@@ -155,7 +155,7 @@ def held_out_log_likelihood(text: SequenceBlock, model: Model, setting: Setting,
     places = np.arange(n_words + 1, dtype=np.int64) * n_senses
     priors = expected_priors(model.counts, setting.alphas.astype(np.float64)).astype(np.float32).ravel()
     rows = model.vectors.reshape(n_words * n_senses, dim)
-    whole = sense_model(rows, places, priors, model.outputs, setting.ways, setting.weights)
+    whole = sense_model(rows, places, priors, model.outputs, setting.ways)
     of_tokens = np.arange(len(text.ids) + 1, dtype=np.int64) * n_senses
     probabilities, likelihoods = np.empty(int(of_tokens[-1]), np.float32), np.empty(len(text.ids), np.float64)
     scratch = new_reading_scratch(whole, 2 * window)

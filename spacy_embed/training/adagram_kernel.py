@@ -1,9 +1,9 @@
 """The compiled loop of AdaGram (Bartunov, Kondrashkin, Osokin and Vetrov 2016, "Breaking sticks and ambiguities with
 adaptive skip-gram"): one step a token, algorithm 1.
 
-Three things make it fast: only the senses in use and one fresh one are looked at, for sticks that nothing was put on
-are exchangeable; all inner nodes of the context's ways are taken once, and their products with the senses serve the
-posterior and the gradient; threads keep copies of what all of them write to.
+Four things make it fast: only the senses in use are looked at, and one fresh one, for sticks that nothing was put on
+are exchangeable; that one at one token in four; all inner nodes of the context's ways are taken once, and their
+products with the senses serve the posterior and the gradient; threads keep copies of what all of them write to.
 """
 
 import math
@@ -12,64 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spacy_embed.compiled import compiled_like_numpy as compiled
-from spacy_embed.training.adagram_copies import exchange_all, fetch_nodes, pull_nodes, sense_row
+from spacy_embed.training.adagram_copies import exchange_all, hot_first
+from spacy_embed.training.adagram_prior import IN_USE, in_use, log_prior
 from spacy_embed.training.adagram_state import Copies, Model, Scratch, Setting
-from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d, Rows
+from spacy_embed.types import Floats1d, Floats2d, Ints1d, Rows
 from spacy_embed.vectors.softmax_kernels import gather_nodes, log_likelihood, normalize, products
-
-IN_USE = 1.0
-"""Tokens that a sense must have to count as in use."""
 
 _LEAST_SHARE = 1e-3
 """A sense with a smaller posterior is left alone."""
 
-_FRESH_EVERY = 4
-"""Tokens of which one teaches its word's fresh sense, by so many steps at once."""
-
-
-@compiled
-def digamma(x: float) -> float:
-    """The derivative of log gamma, x > 0: the recurrence up to 6, then the asymptotic series to 1 / x^8."""
-    value = 0.0
-    while 0.0 < x < 6.0:
-        value -= 1.0 / x
-        x += 1.0
-    i = 1.0 / (x * x)
-    series = i * (1 / 12.0 - i * (1 / 120.0 - i * (1 / 252.0 - i / 240.0)))
-    return value + math.log(x) - 0.5 / x - series
-
-
-@compiled
-def log_prior(counts: Floats1d, alpha: float, out: Doubles1d) -> int:
-    """E[log pi_k] under q(beta_k) = Beta(1 + n_k, alpha + sum of n_r over r > k), of the senses to look at.
-
-    Args:
-        counts: float32[senses], n_k.
-        alpha: Concentration of the prior.
-        out: float64[senses], filled as far as the number that is returned.
-
-    Returns:
-        How many senses to look at: as far as the last one in use, and the next. The last stick of all takes the rest.
-    """
-    n_senses = len(counts)
-    last = 0
-    after = 0.0
-    for k in range(n_senses):
-        after += counts[k]
-        if counts[k] >= IN_USE:
-            last = k
-    considered = min(last + 2, n_senses)
-    passed = 0.0
-    for k in range(considered):
-        if k == n_senses - 1:
-            out[k] = passed
-            break
-        after = max(after - counts[k], 0.0)
-        a, b = 1.0 + counts[k], alpha + after
-        of_both = digamma(a + b)
-        out[k] = digamma(a) - of_both + passed
-        passed += digamma(b) - of_both
-    return considered
+FRESH_EVERY = 4
+"""Tokens of which one looks at its word's fresh sense, and takes so many of its steps at once."""
 
 
 @compiled
@@ -84,21 +37,31 @@ def random_below(state: NDArray[np.uint64], n: int) -> int:
 
 
 @compiled
-def weighted_sum(weights: Floats1d, rows: Floats2d, n: int, out: Floats1d) -> None:
-    """``out = weights[:n] @ rows[:n]``, four rows at a time."""
-    for d in range(len(out)):
-        out[d] = np.float32(0)
-    i = 0
-    while i + 4 <= n:
+def add_nodes(weights: Floats1d, outputs: Floats2d, found: Rows, first: int, last: int, out: Floats1d) -> None:
+    """``out += weights[first:last] @ outputs[found[first:last]]``, four rows at a time."""
+    i = first
+    while i + 4 <= last:
+        p, q, r, s = found[i], found[i + 1], found[i + 2], found[i + 3]
         a, b, c, e = weights[i], weights[i + 1], weights[i + 2], weights[i + 3]
         for d in range(len(out)):
-            out[d] += a * rows[i, d] + b * rows[i + 1, d] + c * rows[i + 2, d] + e * rows[i + 3, d]
+            out[d] += a * outputs[p, d] + b * outputs[q, d] + c * outputs[r, d] + e * outputs[s, d]
         i += 4
-    while i < n:
-        a = weights[i]
+    while i < last:
+        p, a = found[i], weights[i]
         for d in range(len(out)):
-            out[d] += a * rows[i, d]
+            out[d] += a * outputs[p, d]
         i += 1
+
+
+@compiled
+def pull_nodes(
+    pull: np.float32, errors: Floats1d, vector: Floats1d, outputs: Floats2d, found: Rows, first: int, last: int
+) -> None:
+    """``outputs[found[i]] += pull * errors[i] * vector`` for i from ``first`` to below ``last``."""
+    for i in range(first, last):
+        node, step = found[i], pull * errors[i]
+        for d in range(len(vector)):
+            outputs[node, d] += step * vector[d]
 
 
 @compiled
@@ -115,6 +78,8 @@ def train_token(
     stamp: int,
     rate: np.float32,
     random: NDArray[np.uint64],
+    vectors: Floats2d,
+    counts: Floats1d,
     model: Model,
     setting: Setting,
     copies: Copies,
@@ -126,58 +91,83 @@ def train_token(
     Then, all from the values before the step: the vectors of nodes and senses go up the gradient of the expected
     log-likelihood, the counts along the natural gradient, n_k += rate * (frequency * posterior - n_k).
 
-    The vector of a sense that is not in use is free in the model, and as a random one it is hardly ever chosen. So that
-    of the fresh sense follows the word's largest sense, and beside that learns as if the two were equally probable: it
-    comes to where the contexts fall apart, if they do. Whether it is put to use is for the prior to say.
+    Two things are not the paper's. A sense that is not in use is looked at on one token in ``FRESH_EVERY``, and its
+    count takes as many steps there: the same natural gradient on average. And its vector, which is free in the model
+    and as a random one hardly ever chosen, follows the word's largest sense, and on those tokens learns as if the two
+    were equally probable: it comes to where the contexts fall apart, if they do. Whether it is put to use is for the
+    prior to say.
+
+    Args:
+        word: The token.
+        n_context: How many words of the context count.
+        stamp: Of the token, counted from 1.
+        rate: Length of the step.
+        random: State of the random numbers.
+        vectors: float32[senses, dim], those of the word.
+        counts: float32[senses], those of the word.
+        model: Changed.
+        setting: The words.
+        copies: The thread's own, of the first nodes.
+        scratch: Memory.
 
     Returns:
-        The logarithm of the sum over senses of exp(E[log pi_k]) times the likelihood.
+        The logarithm of the sum over the senses looked at of exp(E[log pi_k]) times the likelihood.
     """
-    n_senses = model.vectors.shape[1]
-    found, turns, rows, shares = scratch.found, scratch.turns, scratch.rows, scratch.shares
-    counts = copies.counts[word] if word < len(copies.counts) else model.counts[word]
-    n = gather_nodes(
-        scratch.context, n_context, setting.weights, setting.ways, scratch.seen, scratch.places, stamp, found, turns
-    )
-    fetch_nodes(found, n, model, copies, rows)
-    n_looked_at = log_prior(counts, setting.alphas[word], shares)
+    n_senses, nodes, shares = len(counts), scratch.nodes, scratch.shares
+    pulls, own_pulls, likelihoods = scratch.pulls, scratch.own_pulls, scratch.likelihoods
+    n = gather_nodes(scratch.context, n_context, setting.ways, stamp, nodes)
+    n_hot = hot_first(nodes.found, nodes.turns, n, len(copies.outputs))
+    fresh = in_use(counts)
+    is_looked_at = fresh < n_senses and stamp % FRESH_EVERY == 0
+    n_looked_at = fresh + 1 if is_looked_at else fresh
+    log_prior(counts, setting.alphas[word], n_looked_at, shares)
     for k in range(n_looked_at):
-        products(sense_row(word, k, model, copies), rows, n, scratch.scores)
-        scratch.likelihoods[k] = log_likelihood(scratch.scores, turns, n, setting.table, scratch.errors[k])
-        shares[k] += scratch.likelihoods[k]
+        products(vectors[k], copies.outputs, nodes.found, 0, n_hot, nodes.scores)
+        products(vectors[k], model.outputs, nodes.found, n_hot, n, nodes.scores)
+        likelihoods[k] = log_likelihood(nodes.scores, nodes.turns, n, scratch.errors[k])
+        shares[k] += likelihoods[k]
     evidence = normalize(shares, n_looked_at)
-    fresh, largest = n_looked_at - 1, largest_of(counts, n_looked_at)
-    if counts[fresh] >= IN_USE or fresh == largest:
-        fresh = -1
+    largest = largest_of(counts, fresh)
     for k in range(n_looked_at):
-        scratch.pulls[k] = rate * np.float32(shares[k]) if shares[k] >= _LEAST_SHARE else np.float32(0)
-        scratch.own_pulls[k] = scratch.pulls[k]
-    if fresh >= 0 and stamp % _FRESH_EVERY == 0:
-        ratio = math.exp(min(scratch.likelihoods[largest] - scratch.likelihoods[fresh], 700.0))
-        share = (shares[largest] + shares[fresh]) / (1 + ratio)
-        scratch.own_pulls[fresh] = rate * np.float32(_FRESH_EVERY * share)
+        own_pulls[k] = pulls[k] = rate * np.float32(shares[k]) if shares[k] >= _LEAST_SHARE else np.float32(0)
+    if is_looked_at:
+        ratio = math.exp(min(likelihoods[largest] - likelihoods[fresh], 700.0))
+        own_pulls[fresh] = rate * np.float32(FRESH_EVERY * (shares[largest] + shares[fresh]) / (1 + ratio))
     for k in range(n_looked_at):
-        if scratch.own_pulls[k] > 0:
-            errors = scratch.errors[k]
-            for i in range(n):
-                errors[i] = turns[0, i] - (turns[0, i] + turns[1, i]) * errors[i]
-            weighted_sum(errors, rows, n, scratch.gradients[k])
+        if own_pulls[k] > 0:
+            fill_gradient(k, n_hot, n, model, copies, scratch)
     for k in range(n_looked_at):
-        if scratch.pulls[k] > 0:
-            vector = sense_row(word, k, model, copies)
-            pull_nodes(scratch.pulls[k], scratch.errors[k], vector, found, n, model, copies)
+        if pulls[k] > 0:
+            pull_nodes(pulls[k], scratch.errors[k], vectors[k], copies.outputs, nodes.found, 0, n_hot)
+            pull_nodes(pulls[k], scratch.errors[k], vectors[k], model.outputs, nodes.found, n_hot, n)
     for k in range(n_looked_at):
-        if scratch.own_pulls[k] > 0:
-            add_scaled(scratch.own_pulls[k], scratch.gradients[k], sense_row(word, k, model, copies))
+        if own_pulls[k] > 0:
+            add_scaled(own_pulls[k], scratch.gradients[k], vectors[k])
     # without a pull there is no gradient either
-    if fresh >= 0 and scratch.pulls[largest] > 0:
-        add_scaled(scratch.pulls[largest], scratch.gradients[largest], sense_row(word, fresh, model, copies))
-    for k in range(n_senses):
-        target = np.float32(shares[k]) * setting.frequencies[word] if k < n_looked_at else np.float32(0)
-        counts[k] += rate * (target - counts[k])
-    if fresh >= 0 and counts[fresh] >= IN_USE and fresh + 1 < n_senses:
-        begin_near(sense_row(word, largest, model, copies), random, sense_row(word, fresh + 1, model, copies))
+    if fresh < n_senses and pulls[largest] > 0:
+        add_scaled(pulls[largest], scratch.gradients[largest], vectors[fresh])
+    for k in range(fresh):
+        counts[k] += rate * (np.float32(shares[k]) * setting.frequencies[word] - counts[k])
+    if is_looked_at:
+        long_step = min(np.float32(FRESH_EVERY) * rate, np.float32(1))
+        for k in range(fresh, n_senses):
+            target = np.float32(shares[k]) * setting.frequencies[word] if k == fresh else np.float32(0)
+            counts[k] += long_step * (target - counts[k])
+        if counts[fresh] >= IN_USE and fresh + 1 < n_senses:
+            begin_near(vectors[largest], random, vectors[fresh + 1])
     return evidence
+
+
+@compiled
+def fill_gradient(k: int, n_hot: int, n: int, model: Model, copies: Copies, scratch: Scratch) -> None:
+    """Turn the chances of a sense into derivatives in its scores, and those into the gradient in its vector."""
+    nodes, errors, gradient = scratch.nodes, scratch.errors[k], scratch.gradients[k]
+    for i in range(n):
+        errors[i] = nodes.turns[0, i] - (nodes.turns[0, i] + nodes.turns[1, i]) * errors[i]
+    for d in range(len(gradient)):
+        gradient[d] = np.float32(0)
+    add_nodes(errors, copies.outputs, nodes.found, 0, n_hot, gradient)
+    add_nodes(errors, model.outputs, nodes.found, n_hot, n, gradient)
 
 
 @compiled
@@ -240,6 +230,7 @@ def train_block(
         The sum of what ``train_token`` returns, and the number of pairs of a token and a word of its context.
     """
     context, sequence = scratch.context, scratch.sequence
+    n_hot, n_senses = len(copies.counts), model.vectors.shape[1]
     stamp, waiting, n_pairs, evidence = 0, 0, 0, 0.0
     for s in range(len(offsets) - 1):
         length = thin_out(ids[offsets[s] : offsets[s + 1]], setting.keep, random, sequence)
@@ -255,7 +246,17 @@ def train_block(
                 continue
             stamp += 1
             n_pairs += n_context
-            evidence += train_token(sequence[i], n_context, stamp, rate, random, model, setting, copies, scratch)
+            word = sequence[i]
+            if word < n_hot:
+                own = copies.vectors[word * n_senses : (word + 1) * n_senses]
+                evidence += train_token(
+                    word, n_context, stamp, rate, random, own, copies.counts[word], model, setting, copies, scratch
+                )
+            else:
+                shared = model.vectors[word]
+                evidence += train_token(
+                    word, n_context, stamp, rate, random, shared, model.counts[word], model, setting, copies, scratch
+                )
             waiting += 1
             if waiting == exchange_every:
                 exchange_all(model, copies)

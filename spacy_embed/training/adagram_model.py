@@ -7,7 +7,6 @@ import numpy as np
 from spacy_embed.training.adagram_state import Model, Setting
 from spacy_embed.training.huffman import huffman_ways
 from spacy_embed.types import Doubles1d, Floats1d, Ints1d
-from spacy_embed.vectors.softmax_kernels import sigmoid_table
 
 Alpha = float | Literal["auto"]
 
@@ -51,11 +50,9 @@ def word_setting(counts: Ints1d, settings: AdaGramSettings) -> Setting:
     frequencies = counts.astype(np.float32)
     return Setting(
         huffman_ways(counts),
-        np.ones(len(counts), np.float32),
         frequencies,
         concentrations(counts, settings.alpha).astype(np.float32),
         kept_shares(counts, settings.sample),
-        sigmoid_table(),
     )
 
 

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Rows
-from spacy_embed.vectors.ways import Ways, most_nodes
+from spacy_embed.vectors.softmax_kernels import ContextNodes, new_context_nodes
+from spacy_embed.vectors.ways import Ways
 
 
 class Model(NamedTuple):
@@ -24,16 +25,12 @@ class Setting(NamedTuple):
     """What training reads of the words."""
 
     ways: Ways
-    weights: Floats1d
-    """float32[words], 1: how often a word of a context counts."""
     frequencies: Floats1d
     """float32[words], tokens of each word."""
     alphas: Floats1d
     """float32[words], concentration of each word's stick-breaking prior."""
     keep: Floats1d
     """float32[words], the probability that a token is not thinned out."""
-    table: Floats2d
-    """Of ``sigmoid_table``."""
 
 
 class Copies(NamedTuple):
@@ -53,18 +50,7 @@ class Copies(NamedTuple):
 class Scratch(NamedTuple):
     """Memory of one call."""
 
-    seen: Rows
-    """int32[nodes], 0."""
-    places: Rows
-    """int32[nodes]"""
-    found: Rows
-    """int32[many], the nodes of a context."""
-    turns: Floats2d
-    """float32[2, many]"""
-    rows: Floats2d
-    """float32[many, dim], the nodes' vectors before the step."""
-    scores: Floats1d
-    """float32[many]"""
+    nodes: ContextNodes
     errors: Floats2d
     """float32[senses, many], chances of turn 0, then the derivatives of the log-likelihood in the scores."""
     gradients: Floats2d
@@ -96,14 +82,10 @@ def new_copies(model: Model, hot_nodes: int, hot_words: int) -> Copies:
 def new_scratch(model: Model, setting: Setting, window: int, n_tokens: int) -> Scratch:
     """Memory for a call with so many tokens."""
     _, n_senses, dim = model.vectors.shape
-    many, n_nodes = most_nodes(setting.ways, 2 * window), max(len(model.outputs), 1)
+    nodes = new_context_nodes(setting.ways, len(model.outputs), 2 * window)
+    many = len(nodes.scores)
     return Scratch(
-        np.zeros(n_nodes, np.int32),
-        np.empty(n_nodes, np.int32),
-        np.empty(many, np.int32),
-        np.empty((2, many), np.float32),
-        np.empty((many, dim), np.float32),
-        np.empty(many, np.float32),
+        nodes,
         np.empty((n_senses, many), np.float32),
         np.empty((n_senses, dim), np.float32),
         np.empty(n_senses, np.float64),

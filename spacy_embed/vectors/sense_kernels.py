@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from spacy_embed.compiled import compiled_like_numpy as compiled
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d, Rows
 from spacy_embed.vectors.softmax_kernels import (
-    copy_rows,
+    ContextNodes,
     gather_nodes,
     log_likelihood,
+    new_context_nodes,
     normalize,
     products,
-    sigmoid_table,
 )
-from spacy_embed.vectors.ways import Ways, most_nodes
+from spacy_embed.vectors.ways import Ways
 
 Number = TypeVar("Number", bound=np.generic)
 
@@ -33,28 +33,19 @@ class SenseModel(NamedTuple):
     outputs: Floats2d
     """float32[nodes, dim]"""
     ways: Ways
-    weights: Floats1d
-    """float32[words], how much a word of a context counts."""
-    table: Floats2d
-    """Of ``sigmoid_table``."""
 
 
 class Scratch(NamedTuple):
     """Memory of one call."""
 
-    seen: Rows
-    places: Rows
-    found: Rows
-    turns: Floats2d
-    rows: Floats2d
-    scores: Floats1d
+    nodes: ContextNodes
     chances: Floats1d
+    """float32[many]"""
     shares: Doubles1d
+    """float64[senses of a word, the most], the posterior."""
 
 
-def sense_model(
-    rows: Floats2d, offsets: Ints1d, priors: Floats1d, outputs: Floats2d, ways: Ways, weights: Floats1d
-) -> SenseModel:
+def sense_model(rows: Floats2d, offsets: Ints1d, priors: Floats1d, outputs: Floats2d, ways: Ways) -> SenseModel:
     """The arrays as the loop takes them."""
     return SenseModel(
         _fixed(rows),
@@ -62,8 +53,6 @@ def sense_model(
         _fixed(priors),
         _fixed(outputs),
         Ways(_fixed(ways.nodes), _fixed(ways.codes), _fixed(ways.offsets)),
-        _fixed(weights),
-        _fixed(sigmoid_table()),
     )
 
 
@@ -75,18 +64,9 @@ def _fixed(array: NDArray[Number]) -> NDArray[Number]:
 
 def new_scratch(model: SenseModel, longest_context: int) -> Scratch:
     """Memory for contexts of at most so many words."""
-    many, n_nodes = most_nodes(model.ways, longest_context), max(len(model.outputs), 1)
+    nodes = new_context_nodes(model.ways, len(model.outputs), longest_context)
     most_senses = int(np.diff(model.offsets).max(initial=1))
-    return Scratch(
-        np.zeros(n_nodes, np.int32),
-        np.empty(n_nodes, np.int32),
-        np.empty(many, np.int32),
-        np.empty((2, many), np.float32),
-        np.empty((many, model.rows.shape[1]), np.float32),
-        np.empty(many, np.float32),
-        np.empty(many, np.float32),
-        np.empty(max(most_senses, 1), np.float64),
-    )
+    return Scratch(nodes, np.empty_like(nodes.scores), np.empty(max(most_senses, 1), np.float64))
 
 
 @compiled
@@ -99,21 +79,11 @@ def share_among_senses(
         The logarithm of the context's probability, each sense's likelihood weighted with its prior.
     """
     first, last = model.offsets[word], model.offsets[word + 1]
-    n = gather_nodes(
-        context,
-        n_context,
-        model.weights,
-        model.ways,
-        scratch.seen,
-        scratch.places,
-        stamp,
-        scratch.found,
-        scratch.turns,
-    )
-    copy_rows(model.outputs, scratch.found, n, scratch.rows)
+    nodes = scratch.nodes
+    n = gather_nodes(context, n_context, model.ways, stamp, nodes)
     for row in range(first, last):
-        products(model.rows[row], scratch.rows, n, scratch.scores)
-        evidence = log_likelihood(scratch.scores, scratch.turns, n, model.table, scratch.chances)
+        products(model.rows[row], model.outputs, nodes.found, 0, n, nodes.scores)
+        evidence = log_likelihood(nodes.scores, nodes.turns, n, scratch.chances)
         prior = model.priors[row]
         scratch.shares[row - first] = evidence + (math.log(prior) if prior > 0 else -1e30)
     return normalize(scratch.shares, last - first)
