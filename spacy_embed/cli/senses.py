@@ -41,9 +41,11 @@ def senses_command(
     if plot is not None:
         free_map_file(plot, overwrite=overwrite)
     opened = open_sense_model(model, lang, pipelines_by_language(pipeline or []))
-    keys = {opened.key(word): word for word in reversed(words)}
+    keys: dict[str, str] = {}
+    for word in words:
+        keys.setdefault(opened.key(word), word)
     reports: list[WordReport] = []
-    for key, word in reversed(keys.items()):
+    for key, word in keys.items():
         found = _occurrences(opened, corpus, word, most, lines) if corpus is not None else None
         reports.append(report_word(opened, word, key, context, found, k=k, n_examples=examples))
     facts: dict[str, Any] = {"model": str(model), "language": opened.lang}

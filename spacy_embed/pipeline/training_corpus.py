@@ -1,13 +1,14 @@
 """What a table is trained on: corpora through their languages' pipelines, or sequences that are tokens already."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from spacy_embed.errors import InputError
+from spacy_embed.pipeline.language_pipelines import lookup_forms_of
 from spacy_embed.pipeline.text_kernel import AUTO, TextKernel
 from spacy_embed.pipeline.workers import WorkerPool
 from spacy_embed.progress import advance, progress_bar
@@ -62,6 +63,15 @@ class TrainingCorpus:
         texts = spool.rest(self._text_batches(report))
         spool.add(map(kernel, texts) if isinstance(kernel, PretokenizedKernel) else pool.encode(kernel, texts))
         return spool
+
+    def lookup_forms(self, languages: Iterable[str]) -> dict[str, dict[str, Any]] | str:
+        """How tokens became words, for the record: the options of each language's lookup forms."""
+        kernel = self.kernel()
+        if isinstance(kernel, PretokenizedKernel):
+            return "tokens as they were given"
+        options = {lang: asdict(lookup_forms_of(kernel.pipeline(lang)).options) for lang in languages}
+        # terms are what BM25 counts, no keys of a table
+        return {lang: {name: value for name, value in of.items() if name != "terms"} for lang, of in options.items()}
 
     def _text_batches(self, report: Report) -> Iterator[pa.RecordBatch]:
         for path in self.paths:

@@ -194,11 +194,13 @@ def _rule_of_thumb(n_words: int, tell: Callable[[str], None]) -> int:
 def _corpus_facts(
     job: TrainingJob, spool: TokenSpool, sequences: TokenSequences, phrases: Mapping[str, float]
 ) -> dict[str, Any]:
+    languages = {lang: n for lang, n in sorted(spool.languages.items()) if lang}
     facts: dict[str, Any] = {
         "files": job.corpus.described(),
         "documents": spool.documents,
         "tokens": sequences.n_tokens,
-        "languages": {lang: n for lang, n in sorted(spool.languages.items()) if lang},
+        "languages": languages,
+        "lookup_forms": job.corpus.lookup_forms(languages),
         "digest_of_the_tokens": sequences.digest,
     }
     return {**facts, "phrases": len(phrases)} if job.phrases else facts
