@@ -61,12 +61,13 @@ def read_qrels(path: Path) -> Qrels:
     """Read judgements: BEIR's TSV (``query-id corpus-id score``, with or without a header) or TREC's four columns.
 
     Raises:
-        InputError: A line is malformed, or there are no judgements.
+        InputError: A line is malformed, a grade is no whole number, a document is judged twice for a query and
+            differently, or there are no judgements.
     """
     qrels: Qrels = {}
     for number, line in read_lines(path):
         fields = line.split("\t") if "\t" in line else line.split()
-        if number == 1 and not _is_whole(fields[-1]):
+        if number == 1 and not _is_number(fields[-1]):
             continue
         if len(fields) == 4:
             fields = [fields[0], *fields[2:]]
@@ -75,11 +76,29 @@ def read_qrels(path: Path) -> Qrels:
                 f"{path}, line {number}: expected 'QUERY DOCUMENT GRADE' (BEIR) or 'QUERY 0 DOCUMENT GRADE' (TREC) "
                 f"with a whole-number grade, got {line.strip()!r}."
             )
-        qrels.setdefault(fields[0], {})[fields[1]] = int(fields[2])
+        grades, grade = qrels.setdefault(fields[0], {}), int(fields[2])
+        if grades.setdefault(fields[1], grade) != grade:
+            raise InputError(
+                f"{path}, line {number}: the document {fields[1]!r} is judged twice for the query {fields[0]!r}, "
+                f"with {grades[fields[1]]} and {grade}."
+            )
     if not qrels:
         raise InputError(f"{path} holds no judgements.")
     return qrels
 
 
+def line_of_document(path: Path, document: str) -> int:
+    """The first line of a file of judgements that names a document, for messages; 0 if none does."""
+    for number, line in read_lines(path):
+        fields = line.split("\t") if "\t" in line else line.split()
+        if document in fields[1:-1]:
+            return number
+    return 0
+
+
 def _is_whole(field: str) -> bool:
     return re.fullmatch(r"-?[0-9]+", field) is not None
+
+
+def _is_number(field: str) -> bool:
+    return re.fullmatch(r"[-+]?[0-9.]+([eE][-+]?[0-9]+)?", field) is not None

@@ -1,68 +1,111 @@
-"""Ranking measures by ir-measures, and TREC run files."""
+"""Ranking measures of runs, by ir-measures: for each query, and their means."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from spacy_embed.atomic_files import write_atomically
+import numpy as np
+
 from spacy_embed.errors import InputError, require
 from spacy_embed.evaluation.judgements import Qrels
+from spacy_embed.evaluation.measures import MEASURES, interpolated_precision, parse_measures
+from spacy_embed.evaluation.runs import Run
+from spacy_embed.types import Doubles1d
 
-Run = dict[str, list[tuple[str, float]]]
-"""Query id to its documents and scores, best first."""
+__all__ = ["MEASURES", "QueryScores", "Run", "Scorer", "evaluate_run", "score_run", "unknown_documents"]
 
-MEASURES = {
-    "nDCG@10": "nDCG@10",
-    "MAP": "AP",
-    "MRR@10": "RR@10",
-    "P@1": "P@1",
-    "P@5": "P@5",
-    "P@10": "P@10",
-    "Recall@10": "R@10",
-    "Recall@100": "R@100",
-}
-"""Our names to those of ir-measures. MAP is over the depth of the run."""
+
+class QueryScores(NamedTuple):
+    """Measures of each query."""
+
+    queries: list[str]
+    values: dict[str, Doubles1d]
+    """float64[queries], by the name of the measure."""
+    precision: Doubles1d
+    """float64[11], precision interpolated at ``RECALL_LEVELS``, the mean over the queries."""
+
+    @property
+    def means(self) -> dict[str, float]:
+        """The mean of each measure."""
+        return {name: float(values.mean()) for name, values in self.values.items()}
+
+
+class Scorer:
+    """Scores runs against judgements, some queries at a time.
+
+    Every query that is asked for and judged counts, as by ``trec_eval -c``: one without hits or without a relevant
+    document counts 0, documents that nobody judged, or that have a grade of 0 or less, are not relevant, and a query
+    without any judgement is left out.
+
+    Args:
+        qrels: Judgements.
+        measures: Names of measures, see ``parse_measures``.
+
+    Raises:
+        InputError: Unknown measure.
+        MissingExtraError: ir-measures is not installed.
+    """
+
+    def __init__(self, qrels: Qrels, measures: Sequence[str] = tuple(MEASURES)) -> None:
+        self.qrels = qrels
+        self.measures = parse_measures(measures)
+        self._points = interpolated_precision()
+        self._rows: dict[str, Mapping[Any, float]] = {}
+
+    def add(self, run: Run, queries: Iterable[str] | None = None) -> None:
+        """Score queries.
+
+        Args:
+            run: Their hits. Ranks are taken from their order.
+            queries: The queries that were asked; default: those of the run.
+        """
+        library = require("ir_measures", extra="search", purpose="evaluate")
+        asked = [query for query in (run if queries is None else queries) if query in self.qrels]
+        if not asked:
+            return
+        # trec_eval sorts by score and breaks ties its own way: ranks as scores keep ours
+        ranked = {
+            query: {document: float(len(run[query]) - rank) for rank, (document, _) in enumerate(run[query])}
+            for query in asked
+            if run.get(query)
+        }
+        rows: dict[str, dict[Any, float]] = {query: {} for query in asked}
+        if ranked:
+            wanted = {*self.measures.values(), *self._points}
+            judged = {query: self.qrels[query] for query in ranked}
+            for found in library.iter_calc(list(wanted), judged, ranked):
+                rows[found.query_id][found.measure] = found.value
+        self._rows.update(rows)
+
+    def scores(self) -> QueryScores:
+        """What was added so far. Raises InputError when no query of it is judged."""
+        if not self._rows:
+            raise InputError("None of the queries is judged: do the ids of queries and judgements match?")
+        rows = list(self._rows.values())
+        values = {
+            name: np.array([row.get(measure, 0.0) for row in rows], np.float64)
+            for name, measure in self.measures.items()
+        }
+        precision = np.array([[row.get(point, 0.0) for point in self._points] for row in rows], np.float64)
+        return QueryScores(list(self._rows), values, precision.mean(axis=0))
+
+
+def score_run(
+    run: Run, qrels: Qrels, measures: Sequence[str] = tuple(MEASURES), queries: Iterable[str] | None = None
+) -> QueryScores:
+    """Measures of each judged query of a run, see ``Scorer``."""
+    scorer = Scorer(qrels, measures)
+    scorer.add(run, queries)
+    return scorer.scores()
 
 
 def evaluate_run(run: Run, qrels: Qrels) -> dict[str, float]:
-    """Mean of each measure over the judged queries, as trec_eval has it.
-
-    A query without hits counts 0; one without a relevant document is left out; unjudged documents are not relevant.
-
-    Args:
-        run: Hits of each query. Ranks are taken from their order.
-        qrels: Judgements.
+    """Mean of each of ``MEASURES`` over the judged queries of a run, see ``Scorer``.
 
     Raises:
         InputError: No query of the run is judged.
         MissingExtraError: ir-measures is not installed.
     """
-    measures = require("ir_measures", extra="search", purpose="evaluate")
-    judged = {query: grades for query, grades in qrels.items() if query in run and max(grades.values()) > 0}
-    if not judged:
-        raise InputError("None of the queries has a relevant document in the judgements: do their ids match?")
-    parsed = {name: measures.parse_measure(measure) for name, measure in MEASURES.items()}
-    # trec_eval sorts by score and breaks ties its own way: ranks as scores keep ours
-    ranked = {
-        query: {document: float(len(run[query]) - rank) for rank, (document, _) in enumerate(run[query])}
-        for query in judged
-    }
-    values: dict[Any, float] = measures.calc_aggregate(list(parsed.values()), judged, ranked)
-    return {name: float(values[measure]) for name, measure in parsed.items()}
-
-
-def write_run(run: Run, path: Path, tag: str) -> None:
-    """Write a TREC run file: query, Q0, document, rank, score, tag. White space in an id becomes ``_``."""
-    lines = [
-        f"{_field(query)} Q0 {_field(document)} {rank} {score:.6f} {tag}"
-        for query, hits in run.items()
-        for rank, (document, score) in enumerate(hits, start=1)
-    ]
-    write_atomically(path, ("\n".join(lines) + "\n").encode())
-
-
-def _field(identifier: str) -> str:
-    return "_".join(identifier.split())
+    return score_run(run, qrels).means
 
 
 def unknown_documents(qrels: Qrels, ids: Sequence[str]) -> list[str]:

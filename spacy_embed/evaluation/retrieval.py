@@ -1,30 +1,46 @@
-"""Evaluation of retrieval: runs of each method against judgements."""
+"""Evaluation of retrieval: every method ranks every query, and what came out is measured."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 from typing import NamedTuple
 
 from spacy_embed.errors import InputError
 from spacy_embed.evaluation.judgements import Qrels, Query
-from spacy_embed.evaluation.ranking import Run, evaluate_run, unknown_documents
+from spacy_embed.evaluation.measures import MEASURES
+from spacy_embed.evaluation.ranking import Scorer, unknown_documents
+from spacy_embed.evaluation.retrieval_result import MethodResult
+from spacy_embed.evaluation.runs import Run, RunWriter
 from spacy_embed.progress import progress_bar
 from spacy_embed.retrieval.methods import BM25
 from spacy_embed.retrieval.queries import Queries
 from spacy_embed.retrieval.snapshot import Snapshot
 
+_QUERIES_AT_ONCE = 128
 
-class MethodResult(NamedTuple):
-    """How one method did."""
-
-    method: str
-    measures: dict[str, float]
-    run: Run
-    seconds: float
-    """Time to rank all queries, the index open and its method built."""
+Encode = Callable[[Sequence[Query]], Queries]
+"""Encodes queries for an index."""
 
 
-def judged_queries(queries: Sequence[Query], qrels: Qrels, index: Snapshot) -> list[Query]:
+class Evaluated(NamedTuple):
+    """What ``evaluate_methods`` gives."""
+
+    results: list[MethodResult]
+    encoding_ms: float
+    """Milliseconds to encode a query and find its words, once for all methods."""
+
+
+def judged_queries(
+    queries: Sequence[Query], qrels: Qrels, index: Snapshot, *, without_relevant: bool = False
+) -> list[Query]:
     """Queries with a relevant document.
+
+    Args:
+        queries: The queries.
+        qrels: Judgements.
+        index: What is searched.
+        without_relevant: Also those that are judged, but have no relevant document.
 
     Raises:
         InputError: There is none, or none of their relevant documents is in the index.
@@ -39,34 +55,99 @@ def judged_queries(queries: Sequence[Query], qrels: Qrels, index: Snapshot) -> l
             f"None of the judged documents is in {index.path}: the judgements name {unknown[0]!r}, "
             f"the index holds {next(iter(index.ids), 'none')!r}."
         )
-    return judged
+    return [query for query in queries if query.id in qrels] if without_relevant else judged
+
+
+class Search(NamedTuple):
+    """How every method searches.
+
+    Attributes:
+        depth: Hits kept a query.
+        where: A condition in SQL over the documents' fields: only those are searched.
+        threads: How many search, where a method can use them.
+    """
+
+    depth: int = 1000
+    where: str | None = None
+    threads: int = 1
 
 
 def evaluate_methods(
-    index: Snapshot, queries: Sequence[Query], encoded: Queries, qrels: Qrels, methods: Sequence[str], depth: int
-) -> list[MethodResult]:
-    """Rank every query by every method and measure the runs.
+    index: Snapshot,
+    queries: Sequence[Query],
+    encode: Encode,
+    qrels: Qrels,
+    methods: Sequence[str],
+    search: Search,
+    *,
+    measures: Sequence[str] = tuple(MEASURES),
+    runs: Path | None = None,
+) -> Evaluated:
+    """Rank every query by every method and measure the runs, some queries at a time.
 
     Args:
         index: The index.
         queries: Judged queries.
-        encoded: The same, encoded.
+        encode: Encodes some of them.
         qrels: Judgements.
         methods: Names of methods.
-        depth: Hits kept a query.
+        search: How they search.
+        measures: Names of measures.
+        runs: A folder for TREC run files, ``METHOD.run``.
     """
-    results = []
-    if set(methods) - {BM25}:
-        # looked up once for all methods, and no method's own time
-        _ = encoded.rows
-    for method in progress_bar(methods, total=len(methods), label="evaluating", unit="method"):
-        index.method(method)
+    first = encode(queries[:1])
+    for method in methods:
+        # what is built or compiled at a first call is no query's time
+        index.rank(first, method, search.depth, search.where, threads=search.threads)
+    encoding = 0.0
+    with ExitStack() as stack:
+        bar = stack.enter_context(progress_bar(total=len(queries) * len(methods), label="evaluating", unit="query"))
+        ranked = [
+            _Ranked(
+                method,
+                Scorer(qrels, measures),
+                stack.enter_context(RunWriter(runs / f"{method}.run", f"spacy-embed-{method}")) if runs else None,
+            )
+            for method in methods
+        ]
+        for start in range(0, len(queries), _QUERIES_AT_ONCE):
+            block = queries[start : start + _QUERIES_AT_ONCE]
+            started = time.perf_counter()
+            encoded = encode(block)
+            if set(methods) - {BM25}:
+                # looked up once for all methods, and no method's own time
+                _ = encoded.rows
+            encoding += time.perf_counter() - started
+            for of_method in ranked:
+                bar.set_postfix_str(of_method.method)
+                of_method.add(index, block, encoded, search)
+                bar.update(len(block))
+    return Evaluated([of_method.result() for of_method in ranked], 1000 * encoding / len(queries))
+
+
+class _Ranked:
+    """What a method has ranked so far."""
+
+    def __init__(self, method: str, scorer: Scorer, writer: RunWriter | None) -> None:
+        self.method = method
+        self._scorer, self._writer = scorer, writer
+        self._seconds = self._known = self._tokens = 0.0
+        self._queries = 0
+
+    def add(self, index: Snapshot, queries: Sequence[Query], encoded: Queries, search: Search) -> None:
         started = time.perf_counter()
-        ranked = index.rank(encoded, method, depth)
-        seconds = time.perf_counter() - started
+        ranked = index.rank(encoded, self.method, search.depth, search.where, threads=search.threads)
+        self._seconds += time.perf_counter() - started
         run: Run = {
             query.id: list(zip(index.id_keys.words(hits.positions), hits.scores.tolist(), strict=True))
             for query, hits in zip(queries, ranked, strict=True)
         }
-        results.append(MethodResult(method, evaluate_run(run, qrels), run, seconds))
-    return results
+        self._scorer.add(run)
+        if self._writer is not None:
+            self._writer.write(run)
+        known, tokens = encoded.known_tokens(self.method)
+        self._known, self._tokens, self._queries = self._known + known, self._tokens + tokens, self._queries + len(run)
+
+    def result(self) -> MethodResult:
+        coverage = self._known / self._tokens if self._tokens else 0.0
+        return MethodResult(self.method, self._scorer.scores(), 1000 * self._seconds / self._queries, coverage)

@@ -15,7 +15,7 @@ from spacy_embed.retrieval.fits import Fits, embed
 from spacy_embed.retrieval.growing_keys import GrowingKeys
 from spacy_embed.retrieval.methods import BM25
 from spacy_embed.retrieval.query_rows import QueryRows, QueryWords
-from spacy_embed.types import Floats1d, Floats2d
+from spacy_embed.types import Doubles1d, Floats1d, Floats2d
 from spacy_embed.weighting import Uniform
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Queries:
         terms: Counts over the index's terms.
         words: Looks keys up.
         embedded: Embeddings that were asked for, by name.
+        n_terms: float64[queries], how many terms each has, those that the index lacks included.
     """
 
     langs: list[str]
@@ -41,6 +42,7 @@ class Queries:
     terms: Bags
     words: QueryWords
     embedded: dict[str, Floats2d] = field(default_factory=dict, repr=False)
+    n_terms: Doubles1d = field(default_factory=lambda: np.empty(0), repr=False)
 
     @classmethod
     def find(cls, encoded: Sequence[pa.RecordBatch], terms: GrowingKeys, words: QueryWords) -> "Queries":
@@ -56,9 +58,9 @@ class Queries:
         term_bags = [of_terms.bags(batch.column("terms"), batch.column("term_counts")) for batch in encoded]
         langs = [lang for batch in encoded for lang in batch.column("lang").to_pylist()]
         found = terms.positions(list(of_terms.ids))
-        return cls(
-            langs, list(keys.ids), Bags.concatenate(key_bags), Bags.concatenate(term_bags).map_rows(found), words
-        )
+        counted = Bags.concatenate(term_bags)
+        n_terms = counted.totals()
+        return cls(langs, list(keys.ids), Bags.concatenate(key_bags), counted.map_rows(found), words, n_terms=n_terms)
 
     def __len__(self) -> int:
         return len(self.langs)
@@ -73,6 +75,13 @@ class Queries:
         if method == BM25:
             return bool(self.terms.sizes[i])
         return bool((self.rows.key_rows[self.key_bags.at(i)[0]] >= 0).any())
+
+    def known_tokens(self, method: str) -> tuple[float, float]:
+        """How many of the queries' tokens a method knows, and how many there are: of terms for BM25, else of words."""
+        if method == BM25:
+            return float(self.terms.weights.sum()), float(self.n_terms.sum())
+        is_known = self.rows.key_rows[self.key_bags.rows] >= 0
+        return float(self.key_bags.weights[is_known].sum()), float(self.key_bags.weights.sum())
 
     def embeddings(self, name: str, fits: Fits) -> Floats2d:
         """float32[queries, dim].

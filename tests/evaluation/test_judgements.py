@@ -4,7 +4,7 @@ import json
 import pytest
 
 from spacy_embed.errors import InputError
-from spacy_embed.evaluation.judgements import Query, read_qrels, read_queries
+from spacy_embed.evaluation.judgements import Query, line_of_document, read_qrels, read_queries
 
 
 def test_queries_as_json_lines_and_tsv(tmp_path):
@@ -38,6 +38,9 @@ def test_ids_with_spaces_stand_between_tabs(tmp_path):
         ("q1\ta\n", "no judgements"),
         ("q1 a 1\nq1 a\n", "line 2"),
         ("", "no judgements"),
+        ("q1\ta\t1.5\n", "line 1: expected .* whole-number grade"),
+        ("q1 0 a 1\nq1 0 b relevant\n", "line 2: expected .* whole-number grade"),
+        ("q1 0 a 1\nq1 0 b 1\nq1 0 a 2\n", "line 3: the document 'a' is judged twice for the query 'q1'"),
     ],
 )
 def test_malformed_qrels_are_located(tmp_path, content, message):
@@ -60,3 +63,8 @@ def test_malformed_queries_are_located(tmp_path, name, content, message):
     (tmp_path / name).write_text(content)
     with pytest.raises(InputError, match=message):
         read_queries(tmp_path / name)
+
+
+def test_lines_of_documents(tmp_path):
+    (tmp_path / "test.tsv").write_text("query-id\tcorpus-id\tscore\nb\ta\t2\nq\tb\t1\n")
+    assert [line_of_document(tmp_path / "test.tsv", name) for name in ("a", "b", "q")] == [2, 3, 0]
