@@ -86,7 +86,9 @@ def similarity_command(
         return
     for result in results:
         output().print(_table(result))
-        output().print(Text(f"Fitted on {result.fitted_on}. Text to bags, in no row: {result.encoding:.2f} ms a pair.\n"))
+        output().print(
+            Text(f"Fitted on {result.fitted_on}. Text to bags, in no row: {result.encoding:.2f} ms a pair.\n")
+        )
 
 
 def _score(

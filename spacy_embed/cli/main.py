@@ -11,6 +11,7 @@ from spacy_embed.cli import (
     convert,
     evaluate,
     fit,
+    fit_pairs,
     index,
     induce,
     info,
@@ -38,6 +39,7 @@ app.command("delete")(changes.delete_command)
 app.command("compact")(changes.compact_command)
 app.command("refit")(changes.refit_command)
 app.command("fit")(fit.fit_command)
+app.command("fit-pairs")(fit_pairs.fit_pairs_command)
 app.command("search")(search.search_command)
 app.command("info")(info.info_command)
 app.command("convert")(convert.convert_command)
