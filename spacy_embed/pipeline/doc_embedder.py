@@ -18,6 +18,7 @@ from spacy_embed.pipeline.composed_words import ComposedWords, closed_up, own_wo
 from spacy_embed.pipeline.doc_counts import ChosenSenses, DocCounts, count_docs
 from spacy_embed.pipeline.embedder_state import TABLE_FOLDER, EmbedderState, state_of_bytes, state_of_folder
 from spacy_embed.pipeline.extensions import attach, install_hooks, register_extensions, remember
+from spacy_embed.pipeline.fitting_texts import texts_to_fit_on
 from spacy_embed.pipeline.keyword_weights import KeywordWeights
 from spacy_embed.pipeline.lookup_forms import LookupForms
 from spacy_embed.pipeline.sense_models import senses_for
@@ -25,7 +26,6 @@ from spacy_embed.pipeline.sense_tagger import SenseTagger
 from spacy_embed.pipeline.spacy_table import SpacyTable
 from spacy_embed.pipeline.token_rows import KnownRows, forms_of
 from spacy_embed.pipeline.word_frequencies import row_frequencies
-from spacy_embed.retrieval.corpus import read_corpus
 from spacy_embed.state import state_to_bytes
 from spacy_embed.training.encoder_file import load_encoder
 from spacy_embed.types import Floats2d, Weights
@@ -170,25 +170,17 @@ class DocEmbedder:
         """
         if self._vectors is not None:
             _ = self.table, self.chosen_senses  # a missing table is better found now than at the first Doc
-        if self.embedding.learns:
-            self._learn(get_examples, corpus)
-        if encoder is not None:
-            self.take_encoder(Path(encoder))
-
-    def _learn(self, get_examples: Callable[[], Iterable[Example]], corpus: str | None) -> None:
-        if corpus is not None:
-            self.fit_texts(document.full_text for document in read_corpus(Path(corpus)))
-            return
-        docs = [example.reference for example in get_examples()]
-        is_dummy = len(docs) == 1 and [token.text for token in docs[0]] == ["x", "y", "z"]
-        if docs and not is_dummy:
-            self.fit_texts(doc.text for doc in docs)
+        texts = texts_to_fit_on(corpus, get_examples) if self.embedding.learns else None
+        if texts is not None:
+            self.fit_texts(texts)
         elif not self.embedding.is_fitted:
             raise InputError(
                 f"'{self.name}' needs a corpus to fit '{self.embedding.weighting.name}' on, and got none "
                 "(spaCy's dummy example does not count): pass examples to nlp.initialize, or set corpus under "
                 f"[initialize.components.{self.name}]."
             )
+        if encoder is not None:
+            self.take_encoder(Path(encoder))
 
     def take_encoder(self, file: Path) -> None:
         """Weigh and map as an encoder learned to, over the TF-IDF that is fitted here; see ``initialize``."""
