@@ -72,9 +72,9 @@ def retrieval_command(
     if sample is not None and sample < len(judged):
         chosen = set(random.Random(seed).sample(range(len(judged)), sample))
         judged = [query for i, query in enumerate(judged) if i in chosen]
-    note_what_is_missing(judgements, judged, opened.ids, qrels)
     external = read_runs(run or [], judgements, set(opened.ids))
     check_names([*names, *external], baseline, test)
+    note_what_is_missing(judgements, judged, opened.ids, qrels)
     encoder = QueryEncoder(opened)
 
     def encode(some: Sequence[Query]) -> Queries:

@@ -82,6 +82,7 @@ def evaluate_methods(
     *,
     measures: Sequence[str] = tuple(MEASURES),
     runs: Path | None = None,
+    label: str = "evaluating",
 ) -> Evaluated:
     """Rank every query by every method and measure the runs, some queries at a time.
 
@@ -94,6 +95,7 @@ def evaluate_methods(
         search: How they search.
         measures: Names of measures.
         runs: A folder for TREC run files, ``METHOD.run``.
+        label: What the progress bar says.
     """
     first = encode(queries[:1])
     for method in methods:
@@ -101,7 +103,7 @@ def evaluate_methods(
         index.rank(first, method, search.depth, search.where, threads=search.threads)
     encoding = 0.0
     with ExitStack() as stack:
-        bar = stack.enter_context(progress_bar(total=len(queries) * len(methods), label="evaluating", unit="query"))
+        bar = stack.enter_context(progress_bar(total=len(queries) * len(methods), label=label, unit="query"))
         ranked = [
             _Ranked(
                 method,
