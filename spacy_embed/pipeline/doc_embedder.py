@@ -28,7 +28,7 @@ from spacy_embed.pipeline.token_rows import KnownRows, forms_of
 from spacy_embed.pipeline.word_frequencies import row_frequencies
 from spacy_embed.state import state_to_bytes
 from spacy_embed.training.encoder_file import load_encoder
-from spacy_embed.types import Floats2d, Weights
+from spacy_embed.types import Floats2d, State, Weights
 from spacy_embed.vectors import load_vectors
 from spacy_embed.vectors.sense_bags import SenseChoice
 from spacy_embed.vectors.table import VectorTable
@@ -76,7 +76,7 @@ class DocEmbedder:
         self._rows = KnownRows()
         self._composed = ComposedWords()
         self._chosen: ChosenSenses | None = None
-        self._fingerprint: tuple[str, str] | None = None
+        self._fingerprint: tuple[State, str] | None = None
         remember(self)
 
     @property
@@ -115,13 +115,17 @@ class DocEmbedder:
 
     @property
     def fingerprint(self) -> str:
-        """What Docs carry to find this component again: a hash of the table, the fitted state and the keywords."""
-        table = self.table.fingerprint
-        if self._fingerprint is None or self._fingerprint[0] != table:
-            parts = {"e": self.embedding.state(), "k": self.keywords.state(), "t": table}
-            parts |= {"s": self.senses} if self.senses else {}
-            self._fingerprint = table, blake2b(state_to_bytes(parts), digest_size=16).hexdigest()
+        """What Docs carry to find this component again: a hash of the table, the fitted state and the settings."""
+        changing = {"t": self.table.fingerprint, **({"s": [self.senses, self._window()]} if self.senses else {})}
+        if self._fingerprint is None or self._fingerprint[0] != changing:
+            parts = {"e": self.embedding.state(), "k": self.keywords.state(), **changing}
+            self._fingerprint = changing, blake2b(state_to_bytes(parts), digest_size=16).hexdigest()
         return self._fingerprint[1]
+
+    def _window(self) -> int | None:
+        """Of the tagger with the same model, whose senses are taken; None for that of training."""
+        taggers = [component for _, component in self.nlp.pipeline if isinstance(component, SenseTagger)]
+        return next((tagger.window for tagger in taggers if tagger.knows(self.table.fingerprint)), None)
 
     def knows(self, fingerprint: str | None) -> bool:
         """Whether Docs of this fingerprint are its own."""

@@ -17,6 +17,7 @@ from spacy_embed.vectors.table import VectorTable
 from spacy_embed.vectors.word_table import WordTable
 
 _ENOUGH_TOKENS = 50
+_LEAST_SHARE = 0.01
 _ANY_LANGUAGE = "xx"
 """spaCy's code of pipelines for many."""
 
@@ -41,11 +42,15 @@ def senses_for(language: str, table: VectorTable) -> SenseTable:
 
 
 def languages_of(table: WordTable) -> list[str]:
-    """The languages of the text that a table was trained on, by its model card; empty where nothing is recorded."""
+    """The languages of the text that a table was trained on, by its model card; empty where nothing is recorded.
+
+    One with less than a hundredth of the documents is left out: detection of languages errs.
+    """
     found: object = table.metadata
     for name in ("card", "corpus", "languages"):
         found = found.get(name) if isinstance(found, Mapping) else None
-    return sorted(found) if isinstance(found, Mapping) else []
+    documents = found if isinstance(found, Mapping) else {}
+    return sorted(lang for lang, n in documents.items() if n >= _LEAST_SHARE * sum(documents.values()))
 
 
 def posteriors_of_docs(docs: Sequence[Doc], tokens: TokenRows, senses: SenseTable) -> Posteriors:
