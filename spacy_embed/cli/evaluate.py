@@ -3,6 +3,7 @@
 import typer
 
 from spacy_embed.cli import (
+    evaluate_classify,
     evaluate_crosslingual,
     evaluate_retrieval,
     evaluate_runs,
