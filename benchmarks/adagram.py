@@ -1,13 +1,16 @@
 """AdaGram beside gensim's skip-gram of one sense: thousand words per CPU-second, threads, annotation.
 
     python benchmarks/adagram.py TEXT... [--words 1000000] [--dim 100] [--senses 5] [--wide-dim 300] [--wide-senses 10]
-        [--alpha auto] [--threads 1,2] [--json]
+        [--alpha auto] [--threads 1,2] [--repetitions 5] [--json]
 
 TEXT is plain or gzipped, a sentence or paragraph a line; words are lower-cased runs of letters and digits. One epoch,
 window 5, words from 5 occurrences on, none thinned out; gensim trains skip-gram with hierarchical softmax (hs=1) and
-ONE sense on the same tokens, one thread. Reading, counting, trees and compiling are counted for neither. Rows with
-threads count wall-clock: they mean something on a quiet machine with as many cores only. "ratio" is by gensim's row of
-the same dimensions; for threads, by our one thread. "senses" are those of a word after the epoch, the mean.
+ONE sense on the same tokens, one thread. Reading, counting, trees and compiling are counted for neither.
+
+gensim, one thread and several take turns, and each ratio is of neighbours in time; the table has medians. "ratio" of
+one thread is CPU time by gensim's. With threads it is the clock's by our one thread, which means something on a quiet
+machine with as many cores only; "CPU ratio" is what a thread's CPU second is worth beside one thread alone. "senses"
+are those of a word after the epoch, the mean.
 
 Annotation is ``SenseTable.posteriors`` over the same text, after five epochs: words with one sense cost nothing, so the
 share of tokens that have several is told. --alpha sets how many have.
@@ -89,45 +92,50 @@ def gensims(corpus: FrequentWords, lists: list[list[str]], dim: int) -> float:
 
 
 def training_rows(
-    corpus: FrequentWords, lists: list[list[str]], dim: int, senses: int, alpha: Alpha, threads: list[int], folder: Path
-) -> Iterator[dict[str, Any]]:
-    """gensim, then ours with each number of threads."""
-    theirs = gensims(corpus, lists, dim)
-    yield row("gensim skip-gram hs=1", dim, 1, 1, theirs)
-    of_one = 0.0
-    for workers in threads:
-        settings = AdaGramSettings(senses, alpha, WINDOW, 1, 0.0, RATE, SEED, workers)
-        ours = train_once(corpus, folder, settings, dim)
-        if workers == 1:
-            of_one = ours["per s"]
-            ratio = ours["per CPU s"] / theirs
-        else:
-            ratio = ours["per s"] / of_one if of_one else float("nan")
-        speed = ours["per CPU s"] if workers == 1 else ours["per s"]
-        yield row("AdaGram", dim, senses, workers, speed, ratio, ours)
-
-
-def row(
-    method: str,
+    corpus: FrequentWords,
+    lists: list[list[str]],
     dim: int,
     senses: int,
-    threads: int,
-    speed: float,
-    ratio: float = 1.0,
-    found: dict[str, Any] | None = None,
-) -> dict[str, Any]:
+    alpha: Alpha,
+    threads: list[int],
+    repetitions: int,
+    folder: Path,
+) -> list[dict[str, Any]]:
+    """gensim, then ours with each number of threads, all in turn; medians."""
+    theirs: list[float] = []
+    ours: dict[int, list[dict[str, Any]]] = {workers: [] for workers in threads}
+    for turn in range(repetitions):
+        theirs.append(gensims(corpus, lists, dim))
+        for workers in threads:
+            settings = AdaGramSettings(senses, alpha, WINDOW, 1, 0.0, RATE, SEED, workers)
+            ours[workers].append(train_once(corpus, folder, settings, dim))
+        say(f"dim {dim}, turn {turn + 1} of {repetitions}")
+    rows = [row("gensim skip-gram hs=1", dim, 1, 1, {"k words per CPU s": round(float(np.median(theirs)))})]
+    for workers in threads:
+        found = ours[workers]
+        unit = "per CPU s" if workers == 1 else "per s"
+        values: dict[str, Any] = {f"k words {unit}": round(median(found, unit))}
+        if workers == 1:
+            values["ratio"] = f"{np.median([one[unit] / their for one, their in zip(found, theirs, strict=True)]):.2f}"
+        elif alone := ours.get(1):
+            pairs = list(zip(found, alone, strict=True))
+            values["ratio"] = f"{np.median([many['per s'] / one['per s'] for many, one in pairs]):.2f}"
+            values["CPU ratio"] = f"{np.median([many['per CPU s'] / one['per CPU s'] for many, one in pairs]):.2f}"
+        values |= {"loss": round(median(found, "loss"), 4), "senses": round(median(found, "senses"), 4)}
+        rows.append(row("AdaGram", dim, senses, workers, values))
+    return rows
+
+
+def median(found: list[dict[str, Any]], name: str) -> float:
+    """Of the repetitions."""
+    return float(np.median([values[name] for values in found]))
+
+
+def row(method: str, dim: int, senses: int, threads: int, values: dict[str, Any]) -> dict[str, Any]:
     """A line of the table."""
-    unit = "k words per CPU s" if threads == 1 else "k words per s"
-    measured = {name: round(found[name], 4) for name in ("loss", "senses")} if found else {"loss": "-", "senses": "-"}
-    return {
-        "method": method,
-        "dim": dim,
-        "most senses": senses,
-        "threads": threads,
-        "speed": f"{speed:.0f} {unit}",
-        "ratio": round(ratio, 2),
-        **measured,
-    }
+    columns = ("k words per CPU s", "k words per s", "ratio", "CPU ratio", "loss", "senses")
+    what = {"method": method, "dim": dim, "most senses": senses, "threads": threads}
+    return what | {column: values.get(column, "-") for column in columns}
 
 
 def annotate(text: TokenSequences, dim: int, senses: int, alpha: Alpha) -> dict[str, Any]:
@@ -156,6 +164,7 @@ def main() -> None:
     parser.add_argument("--wide-senses", type=int, default=10)
     parser.add_argument("--alpha", default="auto")
     parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     alpha: Alpha = "auto" if args.alpha == "auto" else float(args.alpha)
@@ -166,12 +175,10 @@ def main() -> None:
     say(f"{text.n_tokens} words, {len(corpus.words)} of them with vectors")
     # compile first
     train_adagram(lists[:200], min_count=1, epochs=1, workers=2)
-    rows = []
+    rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         for dim, senses in ((args.dim, args.senses), (args.wide_dim, args.wide_senses)):
-            for line in training_rows(corpus, lists, dim, senses, alpha, threads, Path(folder)):
-                rows.append(line)
-                say(json.dumps(line))
+            rows += training_rows(corpus, lists, dim, senses, alpha, threads, args.repetitions, Path(folder))
     annotation = [annotate(text, args.dim, args.senses, alpha)]
     if args.json:
         print(json.dumps({"training": rows, "annotation": annotation}))

@@ -1,14 +1,19 @@
 """What AdaGram's threads do with their own copies of the vectors that all of them write to."""
 
-from spacy_embed.compiled import compiled_like_numpy as compiled
+from spacy_embed.compiled import compiled_uncounted as compiled
 from spacy_embed.training.adagram_state import Copies, Model
 from spacy_embed.types import Floats2d, Rows
 
 
 @compiled
-def exchange(shared: Floats2d, own: Floats2d, before: Floats2d) -> None:
-    """Add what a thread changed in its copy to the shared rows, and take those over."""
+def exchange(shared: Floats2d, own: Floats2d, before: Floats2d, whole: bool) -> None:
+    """Add what a thread changed in its copy to the shared rows, and take those over.
+
+    Unless the ``whole`` is asked for, rows whose first number nobody changed wait for the next time.
+    """
     for i in range(len(own)):
+        if not whole and own[i, 0] == before[i, 0] and shared[i, 0] == before[i, 0]:
+            continue
         for d in range(own.shape[1]):
             value = shared[i, d] + (own[i, d] - before[i, d])
             shared[i, d] = value
@@ -17,12 +22,12 @@ def exchange(shared: Floats2d, own: Floats2d, before: Floats2d) -> None:
 
 
 @compiled
-def exchange_all(model: Model, copies: Copies) -> None:
+def exchange_all(model: Model, copies: Copies, whole: bool) -> None:
     """Exchange all that a thread has copies of."""
     n_words, n_senses, dim = model.vectors.shape
-    exchange(model.outputs, copies.outputs, copies.outputs_before)
-    exchange(model.vectors.reshape(n_words * n_senses, dim), copies.vectors, copies.vectors_before)
-    exchange(model.counts, copies.counts, copies.counts_before)
+    exchange(model.outputs, copies.outputs, copies.outputs_before, whole)
+    exchange(model.vectors.reshape(n_words * n_senses, dim), copies.vectors, copies.vectors_before, whole)
+    exchange(model.counts, copies.counts, copies.counts_before, True)
 
 
 @compiled

@@ -23,8 +23,10 @@ from spacy_embed.vectors.stick_breaking import expected_priors
 
 _BLOCK_TOKENS = 20_000
 _HOT_NODES = 512
-_HOT_WORDS = 256
-_EXCHANGE_EVERY = 300
+_HOT_WORDS = 128
+_EXCHANGE_EVERY = 600
+"""Tokens of all threads together: what several learn of the same word or node at a time is added up, so the more of them
+there are, the sooner they have to know of each other, or what they learn is learned several times over."""
 _LEAST_RATE = 1e-4
 
 
@@ -114,7 +116,7 @@ def _train_run(run: _Run, model: Model, setting: Setting, settings: AdaGramSetti
         *run.block,
         run.rates,
         settings.window,
-        _EXCHANGE_EVERY,
+        max(_EXCHANGE_EVERY // settings.workers, 1),
         run.random,
         model,
         setting,

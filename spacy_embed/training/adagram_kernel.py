@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from spacy_embed.compiled import compiled_like_numpy as compiled
+from spacy_embed.compiled import compiled_uncounted as compiled
 from spacy_embed.training.adagram_copies import exchange_all, hot_first
 from spacy_embed.training.adagram_prior import IN_USE, in_use, log_prior
 from spacy_embed.training.adagram_state import Copies, Model, Scratch, Setting
@@ -259,7 +259,7 @@ def train_block(
                 )
             waiting += 1
             if waiting == exchange_every:
-                exchange_all(model, copies)
+                exchange_all(model, copies, False)
                 waiting = 0
-    exchange_all(model, copies)
+    exchange_all(model, copies, True)
     return evidence, n_pairs

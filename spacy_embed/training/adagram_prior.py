@@ -2,7 +2,7 @@
 
 import math
 
-from spacy_embed.compiled import compiled_like_numpy as compiled
+from spacy_embed.compiled import compiled_uncounted as compiled
 from spacy_embed.types import Doubles1d, Floats1d
 
 IN_USE = 1.0

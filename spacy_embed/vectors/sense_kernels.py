@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spacy_embed.compiled import compiled_like_numpy as compiled
+from spacy_embed.compiled import compiled_uncounted as compiled
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d, Rows
 from spacy_embed.vectors.softmax_kernels import (
     ContextNodes,
@@ -43,6 +43,8 @@ class Scratch(NamedTuple):
     """float32[many]"""
     shares: Doubles1d
     """float64[senses of a word, the most], the posterior."""
+    context: Rows
+    """int32[words of the longest context]"""
 
 
 def sense_model(rows: Floats2d, offsets: Ints1d, priors: Floats1d, outputs: Floats2d, ways: Ways) -> SenseModel:
@@ -66,7 +68,8 @@ def new_scratch(model: SenseModel, longest_context: int) -> Scratch:
     """Memory for contexts of at most so many words."""
     nodes = new_context_nodes(model.ways, len(model.outputs), longest_context)
     most_senses = int(np.diff(model.offsets).max(initial=1))
-    return Scratch(nodes, np.empty_like(nodes.scores), np.empty(max(most_senses, 1), np.float64))
+    shares, context = np.empty(max(most_senses, 1), np.float64), np.empty(max(longest_context, 1), np.int32)
+    return Scratch(nodes, np.empty_like(nodes.scores), shares, context)
 
 
 @compiled
@@ -113,7 +116,7 @@ def find_senses(
         likelihoods: float64[tokens], filled with the logarithms of the contexts' probabilities; empty if nobody
             asks: then words with one sense are passed over.
     """
-    context = np.empty(2 * window, np.int32)
+    context = scratch.context
     stamp = 0
     for s in range(len(sequences) - 1):
         start, stop = sequences[s], sequences[s + 1]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spacy_embed.compiled import compiled_like_numpy as compiled
+from spacy_embed.compiled import compiled_uncounted as compiled
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Rows
 from spacy_embed.vectors.ways import Ways, most_nodes
 

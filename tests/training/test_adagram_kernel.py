@@ -263,10 +263,13 @@ def test_copies_add_up():
     expected = model.outputs[1, 0] + 5
     first.outputs[1, 0] += 2
     second.outputs[1, 0] += 3
-    exchange_all(model, first)
-    exchange_all(model, second)
-    exchange_all(model, first)
+    first.outputs[2, 4] += 7
+    for copies, whole in ((first, False), (second, False), (first, False)):
+        exchange_all(model, copies, whole)
     assert model.outputs[1, 0] == first.outputs[1, 0] == pytest.approx(expected)
+    assert model.outputs[2, 4] == pytest.approx(first.outputs[2, 4] - 7)
+    exchange_all(model, first, True)
+    assert model.outputs[2, 4] == first.outputs[2, 4]
 
 
 def test_a_sense_without_a_pull_has_no_gradient_to_follow():
