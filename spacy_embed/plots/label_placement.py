@@ -9,6 +9,9 @@ from spacy_embed.types import Doubles1d, Doubles2d
 
 # the way from a point to the middle of its label, in halves of the label's size: right, left, above, below, diagonals
 _SIDES = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)], np.float64)
+_TURNS = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+# farther away there is room in more directions
+_AROUND = np.stack([np.cos(_TURNS), np.sin(_TURNS)], axis=1)
 
 
 class Frame(NamedTuple):
@@ -21,7 +24,12 @@ class Frame(NamedTuple):
 
 
 def place_labels(
-    points: Doubles2d, sizes: Doubles2d, radii: Doubles1d, order: Sequence[int], frame: Frame
+    points: Doubles2d,
+    sizes: Doubles2d,
+    radii: Doubles1d,
+    order: Sequence[int],
+    frame: Frame,
+    gaps: Sequence[float] = (),
 ) -> Doubles2d:
     """The lower left corner of each label, beside its point.
 
@@ -31,6 +39,7 @@ def place_labels(
         radii: float64[n], of the points.
         order: Which labels to place, the most important first.
         frame: Where there is room.
+        gaps: Further distances from point to label that are tried where there is no room beside a point, in pixels.
 
     Returns:
         float64[n, 2]; NaN for a label that has no room or is not in ``order``.
@@ -41,7 +50,8 @@ def place_labels(
     boxes[: len(points)] = np.hstack([points - radii[:, None], points + radii[:, None]])
     n_boxes = len(points)
     for i in order:
-        middles = points[i] + _SIDES * (sizes[i] / 2 + radii[i] + 1)
+        beside = sizes[i] / 2 + radii[i] + 1
+        middles = points[i] + np.concatenate([_SIDES * beside, *(_AROUND * (beside + gap) for gap in gaps)])
         tried = np.hstack([middles - sizes[i] / 2, middles + sizes[i] / 2])
         others = boxes[:n_boxes]
         meets = (

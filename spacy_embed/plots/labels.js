@@ -25,9 +25,11 @@ window.labels_to_choose = setTimeout(() => {
     return keys;
   };
   const add = box => cells(box).forEach(key => grid.has(key) ? grid.get(key).push(box) : grid.set(key, [box]));
-  const is_free = box => cells(box).every(key => (grid.get(key) || []).every(
-    other => box.l >= other.r || box.r <= other.l || box.t >= other.b || box.b <= other.t));
-  for (const p of seen) add({l: p.px - p.radius, r: p.px + p.radius, t: p.py - p.radius, b: p.py + p.radius});
+  const is_free = (box, over_points) => cells(box).every(key => (grid.get(key) || []).every(
+    other => (over_points && other.is_point)
+      || box.l >= other.r || box.r <= other.l || box.t >= other.b || box.b <= other.t));
+  for (const p of seen)
+    add({l: p.px - p.radius, r: p.px + p.radius, t: p.py - p.radius, b: p.py + p.radius, is_point: true});
   const sides = [[1, 0], [-1, 0], [0, -1], [0, 1], [1, -1], [-1, -1], [1, 1], [-1, 1]];
   const texts = sources.map(source => source.data.label.map(() => ""));
   const dx = sources.map(source => source.data.label.map(() => 0)), dy = dx.map(values => values.slice());
@@ -38,10 +40,12 @@ window.labels_to_choose = setTimeout(() => {
     if (!label) { continue; }
     context.font = (p.marked ? "bold 14px " : "12px ") + font;
     const w = context.measureText(label).width + 2, h = p.marked ? 17 : 14;
-    for (const [a, b] of sides) {
+    // a marked point is named even if its name hides others
+    const tries = sides.map(side => [...side, false]).concat(p.marked ? sides.map(side => [...side, true]) : []);
+    for (const [a, b, over_points] of tries) {
       const mx = p.px + a * (w / 2 + p.radius + 1), my = p.py + b * (h / 2 + p.radius + 1);
       const box = {l: mx - w / 2, r: mx + w / 2, t: my - h / 2, b: my + h / 2};
-      if (box.l < 0 || box.r > width || box.t < 0 || box.b > height || !is_free(box)) { continue; }
+      if (box.l < 0 || box.r > width || box.t < 0 || box.b > height || !is_free(box, over_points)) { continue; }
       add(box);
       texts[p.c][p.i] = label;
       dx[p.c][p.i] = mx - p.px;

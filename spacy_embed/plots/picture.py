@@ -23,6 +23,9 @@ _MARKERS = {"circle": "o", "triangle": "^", "square": "s"}
 _FONT_SIZE = 9
 _MOST_LABELS = 600
 _POINTS_PER_INCH = 72
+# of a map of few points, labels stand off with a line to their point
+_FEW_POINTS = 150
+_GAPS = (10.0, 25.0, 45.0, 70.0, 100.0)
 
 
 class Drawn(NamedTuple):
@@ -125,6 +128,8 @@ def _sizes(points: Points) -> Doubles1d:
 
 
 def _write_labels(figure: Any, axes: Any, points: Points, projection: Projection) -> int:
+    from matplotlib.patheffects import withStroke
+
     order = np.argsort(~points.is_marked, kind="stable")[:_MOST_LABELS].tolist()
     # the layout is settled by a first drawing
     figure.draw_without_rendering()
@@ -142,10 +147,18 @@ def _write_labels(figure: Any, axes: Any, points: Points, projection: Projection
         sizes[i] = extent.width, extent.height
         texts[i] = text, (extent.x0, extent.y0)
     radii = np.sqrt(_sizes(points) / np.pi) * _DPI / _POINTS_PER_INCH
-    corners = place_labels(places, sizes, radii, order, Frame(*axes.get_window_extent(renderer).extents))
+    gaps = _GAPS if len(places) <= _FEW_POINTS else ()
+    corners = place_labels(places, sizes, radii, order, Frame(*axes.get_window_extent(renderer).extents), gaps)
     for i, (text, corner) in texts.items():
         if np.isnan(corners[i, 0]):
             text.remove()
-        else:
-            text.set_position(tuple(corners[i] - corner))
+            continue
+        text.set_position(tuple(corners[i] - corner))
+        if gaps:
+            # a line that runs below it does not strike it through
+            text.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
+        end = np.clip(places[i], corners[i], corners[i] + sizes[i])
+        if np.linalg.norm(end - places[i]) > 2 * radii[i] + _GAPS[0] / 2:
+            (line,) = axes.plot(*axes.transData.inverted().transform([places[i], end]).T, color=_SOFT, linewidth=0.5)
+            line.set(zorder=1.5, in_layout=False)
     return int(np.count_nonzero(~np.isnan(corners[:, 0])))

@@ -18,8 +18,8 @@ def sense_points(model: SenseTable, words: Sequence[str], k: int = 10) -> Points
         k: Neighbours a sense. One that is near several senses is drawn once, in the colour of the nearest.
 
     Returns:
-        Points whose classes are the keys of the words' senses, ``word#1``; those senses are marked. A neighbour is
-        labelled by its key, or by its word where that has one sense.
+        Points whose classes are the words' senses with their priors, ``word#1, 60%``; those senses are marked and
+        labelled by their keys. A neighbour is labelled by its key, or by its word where that has one sense.
 
     Raises:
         UnknownWordError: The model does not hold a word.
@@ -36,12 +36,13 @@ def sense_points(model: SenseTable, words: Sequence[str], k: int = 10) -> Points
     around = {key: near for key, near in nearest.items() if key not in keys.values()}
     near_rows = model.keyed.find(list(around)).tolist() if around else []
     rows = [*of_words, *near_rows]
+    classes = {keys[row]: f"{keys[row]}, {sense.prior:.0%}" for row, sense in of_words.items()}
     details = [f"{keys[row]}, prior {sense.prior:.0%}" for row, sense in of_words.items()]
     details += [f"{key}, cosine with {sense} {near.similarity:.2f}" for key, (near, sense) in around.items()]
     return Points(
         np.asarray(model.table.rows[rows], np.float32),
         [*keys.values(), *map(model.short_key, near_rows)],
         details,
-        [*keys.values(), *(sense for _, sense in around.values())],
+        [*classes.values(), *(classes[sense] for _, sense in around.values())],
         np.arange(len(rows)) < len(of_words),
     )

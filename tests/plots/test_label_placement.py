@@ -25,13 +25,24 @@ def test_no_room_no_label_and_the_first_in_order_gets_it():
     assert np.isnan(huge).all()
 
 
+def test_where_there_is_no_room_beside_a_point_the_label_stands_off():
+    # all eight places beside the point in the middle are taken by points
+    around = [(100.0 + 26 * x, 100.0 + 14 * y) for x in (-1, 0, 1) for y in (-1, 0, 1) if x or y]
+    points = np.array([(100.0, 100.0), *around])
+    sizes, radii = np.tile([40.0, 10.0], (9, 1)), np.full(9, 4.0)
+    assert np.isnan(place_labels(points, sizes, radii, [0], FRAME)).all()
+    (corner,) = place_labels(points, sizes, radii, [0], FRAME, [3.0, 30.0])[:1]
+    # to the right, behind the points that stand there
+    np.testing.assert_allclose(corner, [100 + 4 + 1 + 30, 95])
+
+
 @settings(max_examples=80, deadline=None)
-@given(st.integers(1, 60), st.integers(0, 10**6))
-def test_nothing_overlaps(n, seed):
+@given(st.integers(1, 60), st.integers(0, 10**6), st.sampled_from([(), (10.0, 40.0)]))
+def test_nothing_overlaps(n, seed, gaps):
     rng = np.random.default_rng(seed)
     points, sizes = rng.uniform((0, 0), (300, 200), (n, 2)), rng.uniform((5, 5), (80, 20), (n, 2))
     radii = rng.uniform(1, 6, n)
-    corners = place_labels(points, sizes, radii, rng.permutation(n).tolist(), FRAME)
+    corners = place_labels(points, sizes, radii, rng.permutation(n).tolist(), FRAME, gaps)
     placed = np.flatnonzero(~np.isnan(corners[:, 0]))
     boxes = [(*corners[i], *(corners[i] + sizes[i])) for i in placed]
     boxes_of_points = [(*(p - r), *(p + r)) for p, r in zip(points, radii, strict=True)]

@@ -19,7 +19,8 @@ def test_points_are_the_senses_and_what_is_nearest_to_each(words):
     points = sense_points(MODEL, words, 3)
     own = [MODEL.sense_key(sense.row) for word in words for sense in MODEL.senses(word)]
     assert [name for name, marked in zip(points.labels, points.is_marked, strict=True) if marked] == own
-    assert points.classes[: len(own)] == own
+    priors = [sense.prior for word in words for sense in MODEL.senses(word)]
+    assert points.classes[: len(own)] == [f"{key}, {prior:.0%}" for key, prior in zip(own, priors, strict=True)]
     assert len({tuple(vector) for vector in points.vectors.tolist()}) == len(points.labels)
     rows = {MODEL.sense_key(row): row for row in range(len(MODEL.table.rows))}
     near = {
@@ -34,7 +35,7 @@ def test_points_are_the_senses_and_what_is_nearest_to_each(words):
         np.testing.assert_array_equal(vector, MODEL.table.rows[rows[key]])
         assert label == (key if MODEL.n_senses[MODEL.row_words[rows[key]]] > 1 else key.rpartition("#")[0])
         # in the colour of the sense that it is nearest to
-        assert near[key, sense] == max(cosine for (other, _), cosine in near.items() if other == key)
+        assert near[key, sense.partition(",")[0]] == max(cosine for (other, _), cosine in near.items() if other == key)
 
 
 def test_an_unknown_word_has_no_map():
