@@ -56,7 +56,7 @@ def test_word_movers_search_is_brute_force_with_pruning(name, method, shared_dat
     asked = asked if os.environ.get("SPACY_EMBED_ALL_QUERIES") else asked[:: len(asked) // 20]
     queries = encode_queries(index, asked, lang)
     found = index.rank(queries, method, 10)
-    moved, documents = index.moved(queries, method), index.method(method).index
+    moved, documents = index.moved(queries, method), index.ranker(method).ranker.index
     table = np.concatenate([index.table.rows, moved.extra])
     everything = Bags.concatenate([documents.bags])
     whole = documents.bags if documents._own is None else everything.map_rows(documents._own)

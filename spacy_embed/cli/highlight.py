@@ -13,7 +13,7 @@ from spacy_embed.pipeline.language_pipelines import lookup_forms_of
 from spacy_embed.pipeline.sense_forms import senses_of_tokens
 from spacy_embed.pipeline.text_kernel import AUTO, TextKernel
 from spacy_embed.retrieval.hits import Hit
-from spacy_embed.retrieval.methods import BM25
+from spacy_embed.retrieval.method_names import BM25
 from spacy_embed.retrieval.queries import Queries
 from spacy_embed.retrieval.snapshot import Snapshot
 

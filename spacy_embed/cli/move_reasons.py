@@ -10,7 +10,7 @@ from spacy_embed.explain import closeness, flows
 from spacy_embed.pipeline.lookup_forms import LookupForms
 from spacy_embed.retrieval.encoded import form_of
 from spacy_embed.retrieval.fits import weighted_bags
-from spacy_embed.retrieval.methods import MOVERS, WORD_ROTATOR
+from spacy_embed.retrieval.method_names import MOVERS, WORD_ROTATOR
 from spacy_embed.retrieval.queries import Queries
 from spacy_embed.retrieval.snapshot import Snapshot
 from spacy_embed.retrieval.word_mover import SoftCosineRanking, WordMover
@@ -43,7 +43,7 @@ class OfMoves:
         forms_of: dict[int, list[str]] = {}
         for form, row in row_of.items():
             forms_of.setdefault(row, []).append(form)
-        method = self.index.method(self.method)
+        method = self.index.ranker(self.method).ranker
         if isinstance(method, SoftCosineRanking):
             amounts = method.documents.contributions(here, there, table)
             by_row = dict(zip(used[there.merged().rows].tolist(), amounts.tolist(), strict=True))

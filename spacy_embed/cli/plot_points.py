@@ -171,7 +171,7 @@ def sampled_documents(path: Path, n: int, *, seed: int, color: str, langs: Seque
     from spacy_embed.retrieval.snapshot import Snapshot
 
     index = Snapshot(path)
-    units = index.method(index.manifest.embedding).units  # type: ignore[attr-defined]
+    units = index.ranker(index.manifest.embedding).ranker.units
     positions = _eligible(index, units, langs, where)
     drawn = np.sort(np.random.default_rng(seed).choice(positions, min(n, len(positions)), replace=False))
     hits = index.hits(Hits(drawn, np.zeros(len(drawn))))

@@ -23,7 +23,7 @@ def encode_queries(index: Snapshot, queries: Sequence[Query], lang: str = AUTO) 
 
 def refuse_unknown(index: Snapshot, encoded: Queries, i: int, query: str, method: str) -> None:
     """Raise when a method knows no word of a query."""
-    if not encoded.knows(i, method):
+    if not index.method(method).knows(encoded, i):
         keys = [form_of(encoded.keys[row]) for row in encoded.key_bags.at(i)[0]]
         words = ", ".join(repr(key) for key in keys) if keys else "only stop words or punctuation"
         raise InputError(

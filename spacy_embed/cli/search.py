@@ -54,7 +54,7 @@ def search_command(
 
     opened = Snapshot(index)
     method = method or opened.manifest.embedding
-    opened.method(method)
+    ranker = opened.method(method)
     asked = _queries(query, queries)
     encoded = encode_queries(opened, asked, lang)
     if len(asked) == 1:
@@ -68,7 +68,7 @@ def search_command(
     for i, ranked in enumerate(
         opened.rank(encoded, method, k, where, approximate=approximate, among=rerank, threads=threads)
     ):
-        if not encoded.knows(i, method):
+        if not ranker.knows(encoded, i):
             unanswered += 1
             note(f"note: nothing in the query {asked[i].text!r} is known to {index}.")
         marked = [

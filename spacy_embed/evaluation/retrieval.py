@@ -13,7 +13,7 @@ from spacy_embed.evaluation.ranking import Scorer, unknown_documents
 from spacy_embed.evaluation.retrieval_result import MethodResult
 from spacy_embed.evaluation.runs import Run, RunWriter
 from spacy_embed.progress import progress_bar
-from spacy_embed.retrieval.methods import BM25
+from spacy_embed.retrieval.method_names import BM25
 from spacy_embed.retrieval.queries import Queries
 from spacy_embed.retrieval.snapshot import Snapshot
 

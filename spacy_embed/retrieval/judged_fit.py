@@ -9,7 +9,7 @@ from spacy_embed.bags import Bags
 from spacy_embed.embedding import unit_rows
 from spacy_embed.errors import InputError
 from spacy_embed.retrieval.fits import LEARNED_OVER, weighted_bags
-from spacy_embed.retrieval.methods import BM25
+from spacy_embed.retrieval.method_names import BM25
 from spacy_embed.retrieval.queries import Queries
 from spacy_embed.retrieval.ranking import Hits
 from spacy_embed.retrieval.snapshot import Snapshot

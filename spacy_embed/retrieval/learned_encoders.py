@@ -11,7 +11,7 @@ from spacy_embed.errors import InputError
 from spacy_embed.retrieval.generations import save_version
 from spacy_embed.retrieval.locks import writer_lock
 from spacy_embed.retrieval.manifest import Manifest, read_manifest
-from spacy_embed.retrieval.methods import METHODS
+from spacy_embed.retrieval.method_names import NAMES
 from spacy_embed.state import state_from_bytes, state_to_bytes
 from spacy_embed.training.judged_encoder import JudgedEncoder, encoder_from_state
 
@@ -22,7 +22,7 @@ def check_name(name: str) -> str:
     Raises:
         InputError: A method has it, or it holds more than letters, digits, ``-`` and ``_``.
     """
-    if name in METHODS:
+    if name in NAMES:
         raise InputError(f"{name!r} is the name of a method: choose another for the encoder.")
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name) is None:
         raise InputError(f"An encoder's name is made of letters, digits, '-' and '_', got {name!r}.")

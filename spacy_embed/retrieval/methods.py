@@ -1,34 +1,18 @@
-"""Ways to rank documents for a query: cosine of embeddings, and BM25 over the same lookup forms."""
+"""Two ways to rank documents for a query: cosine of embeddings, and BM25 over the same lookup forms."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spacy_embed.bags import Bags
-from spacy_embed.embedding import EMBEDDINGS, unit_rows
-from spacy_embed.errors import InputError
+from spacy_embed.embedding import unit_rows
+from spacy_embed.retrieval.method_names import BM25
 from spacy_embed.retrieval.postings import Postings
 from spacy_embed.retrieval.ranking import Hits, ordered
 from spacy_embed.selection import candidates
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d
-
-BM25 = "bm25"
-MOVERS = {
-    "wmd": "mean",
-    "wmd-tfidf": "tfidf",
-    "rwmd": "mean",
-    "rwmd-tfidf": "tfidf",
-    "wrd": "mean",
-    "soft-cosine": "mean",
-    "soft-cosine-tfidf": "tfidf",
-}
-"""Word Mover's Distance and its relatives, and the embedding whose weighting each takes: counts, or counts by idf.
-``wrd`` is Word Rotator's Distance: counts by the lengths of vectors, moved at the cost of 1 - cosine."""
-WORD_ROTATOR = "wrd"
-METHODS = (BM25, *EMBEDDINGS, *MOVERS)
-"""Names that ``search`` and ``evaluate`` take."""
 
 _SCORES_AT_ONCE = 1 << 24
 _FEW = 8
@@ -50,22 +34,6 @@ class Eligible(NamedTuple):
         """From a mask over all positions."""
         n_kept = int(np.count_nonzero(mask))
         return cls(np.flatnonzero(~mask), np.flatnonzero(mask) if n_kept * _FEW < len(mask) else None)
-
-
-class Method(Protocol):
-    """Ranks the documents of an index for encoded queries."""
-
-    name: str
-
-    def search(self, queries: Any, k: int, eligible: Eligible) -> Iterator[Hits]:
-        """One ``Hits`` a query."""
-
-
-def check_method(name: str, learned: Sequence[str] = ()) -> str:
-    """The name, if a method, or an encoder that an index learned, has it. Raises InputError."""
-    if name not in (*METHODS, *learned):
-        raise InputError(f"Unknown method {name!r}: expected one of {', '.join((*METHODS, *learned))}.")
-    return name
 
 
 class Cosine:

@@ -13,7 +13,7 @@ from spacy_embed.bags import Bags
 from spacy_embed.retrieval.encoded import SEPARATOR, Vocabulary
 from spacy_embed.retrieval.fits import Fits, embed
 from spacy_embed.retrieval.growing_keys import GrowingKeys
-from spacy_embed.retrieval.methods import BM25
+from spacy_embed.retrieval.method_names import BM25
 from spacy_embed.retrieval.query_rows import QueryRows, QueryWords
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d
 from spacy_embed.weighting import Uniform
@@ -70,8 +70,13 @@ class Queries:
         """Rows of the keys, looked up when a method needs vectors."""
         return self.words.rows(self.keys)
 
+    @cached_property
+    def counts(self) -> Bags:
+        """Counts over the rows of the index, then those of words it does not hold."""
+        return self.key_bags.map_rows(self.rows.key_rows)
+
     def knows(self, i: int, method: str) -> bool:
-        """Whether the method knows a word of query ``i``."""
+        """Whether a single method knows a word of query ``i``."""
         if method == BM25:
             return bool(self.terms.sizes[i])
         return bool((self.rows.key_rows[self.key_bags.at(i)[0]] >= 0).any())
@@ -101,12 +106,12 @@ class Queries:
 
     def weighted(self, name: str, fits: Fits) -> Bags:
         """Bags with the weights of an embedding, over the rows of the index, then those of words it does not hold."""
-        bags = self.key_bags.map_rows(self.rows.key_rows)
+        bags = self.counts
         return bags.with_weights(self._weights(bags, name, fits))
 
     def _embed(self, name: str, fits: Fits) -> Floats2d:
         table, n_rows = self.words.table.rows, len(self.words.table.rows)
-        bags = self.key_bags.map_rows(self.rows.key_rows)
+        bags = self.counts
         weighted = bags.with_weights(self._weights(bags, name, fits))
         # only the rows in use: the index's table may be much larger than any query
         used, compact_rows = np.unique(bags.rows, return_inverse=True)

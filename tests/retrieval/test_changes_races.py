@@ -173,9 +173,9 @@ def test_embeddings_removed_by_the_reader_of_a_later_version(path, monkeypatch):
 
     def load_after_another(file, *arguments, **options):
         if file.name == "units.mean.3.npy" and not later:
-            later.append(Snapshot(path).method("mean"))
+            later.append(Snapshot(path).ranker("mean").ranker)
         return load(file, *arguments, **options)
 
     monkeypatch.setattr(derived.np, "load", load_after_another)
-    assert opened.method("mean").units.shape == (3, 64)
+    assert opened.ranker("mean").ranker.units.shape == (3, 64)
     assert later[0].units.shape == (7, 64)

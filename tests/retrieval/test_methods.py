@@ -8,7 +8,8 @@ from spacy_embed.bags import Bags
 from spacy_embed.bm25 import Bm25Weighting
 from spacy_embed.embedding import unit_rows
 from spacy_embed.errors import InputError
-from spacy_embed.retrieval.methods import Bm25, Cosine, Eligible, check_method
+from spacy_embed.retrieval.method_names import check_method
+from spacy_embed.retrieval.methods import Bm25, Cosine, Eligible
 from spacy_embed.retrieval.postings import Postings
 
 ALL = Eligible(np.empty(0, np.int64))

@@ -10,7 +10,7 @@ from spacy_embed.errors import InputError
 from spacy_embed.pipeline.language_pipelines import lookup_forms_of
 from spacy_embed.pipeline.query_encoder import QueryEncoder
 from spacy_embed.pipeline.text_kernel import TextKernel
-from spacy_embed.retrieval.methods import METHODS, MOVERS
+from spacy_embed.retrieval.method_names import METHODS, MOVERS
 from spacy_embed.transport.exact import transport
 from spacy_embed.vectors import WordTable
 from tests.conftest import LANGUAGES, TEXTS
