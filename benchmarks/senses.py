@@ -1,10 +1,12 @@
 """Word senses in context against people's: what 'evaluate senses' says of every set, on any tables.
 
     python benchmarks/senses.py DATA [--vectors LANG=TABLE ...] [--model LANG=TABLE ...] [--wsd FOLDER] [--seeds 5]
+        [--work FOLDER [--adagram epochs=3 window=5 ...] [--languages ru,en,zh]]
 
 DATA holds russe-wsi, semeval-wsi and mcl-wic. ``--vectors`` adds tables to induce with, beside DATA/pretrained's; with
 ``LANG=A+B`` the cosines of contexts in both are averaged. ``--model`` adds tables with senses, for disambiguate.
-``--wsd`` is the data folder of the package rl_wsd_labeled.
+``--wsd`` is the data folder of the package rl_wsd_labeled. ``--work`` has AdaGram models trained on DATA/train-text and
+retrieval corpora, one for each seed, and kept there; ``--adagram`` are their settings where they are not the defaults.
 
 The number of components, the threshold and the nearest distance of induction were settled on every second word, by
 name, of bts-rnc and active-dict ("chosen on"), not on the others ("held out"). How contexts are weighted, and that
@@ -14,9 +16,11 @@ in view when clusterings were first compared; rl_wsd_labeled, the English sets a
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from reporting import print_table, say
+from sense_models import adagram_models
 
 from spacy_embed.evaluation import sense_induction as induction
 from spacy_embed.evaluation import word_in_context as wic
@@ -75,10 +79,13 @@ def main() -> None:
     parser.add_argument("--model", action="append", default=[])
     parser.add_argument("--wsd", type=Path)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--work", type=Path)
+    parser.add_argument("--adagram", nargs="*", type=setting, default=[])
+    parser.add_argument("--languages", default="en,ru,zh")
     asked = parser.parse_args()
     tables = {
         lang: {"distilled": [load_vectors(asked.data / "pretrained" / f"use-distilled.{lang}.128.w2v.bin.gz")]}
-        for lang in ("en", "ru", "zh")
+        for lang in asked.languages.split(",")
     }
     for lang, paths in (value.split("=") for value in asked.vectors):
         name = " + ".join(Path(path).name.split(".")[0] for path in paths.split("+"))
@@ -89,8 +96,14 @@ def main() -> None:
     ]
     pipelines = {lang: default_pipeline(lang) for lang in tables}
     seeds = range(asked.seeds)
+    trained = {
+        lang: adagram_models(asked.data, lang, asked.work, range(1, asked.seeds + 1), dict(asked.adagram))
+        for lang in (tables if asked.work else ())
+    }
     rows = []
     for lang, name, sense_set in sense_sets(asked.data, asked.wsd):
+        if lang not in tables:
+            continue
         say(f"{name} ...")
         nlp = pipelines[lang]
         contexts = induction.set_contexts(sense_set, lambda texts, nlp=nlp: forms_in_texts(nlp, texts), word_forms(nlp))
@@ -98,6 +111,10 @@ def main() -> None:
             if of_lang == lang:
                 labels = induction.disambiguated_labels(sense_set, contexts, model, word_forms(nlp))
                 rows.append(row(name, model_name, induction.score_labels("disambiguate", sense_set, [labels])))
+        if lang in trained:
+            forms = word_forms(nlp)
+            runs = [induction.disambiguated_labels(sense_set, contexts, model, forms) for _, model in trained[lang]]
+            rows.append(row(name, "AdaGram trained here", induction.score_labels("disambiguate", sense_set, runs)))
         for vectors_name, of_name in tables[lang].items():
             vectors = induction.vectors_by_word(sense_set, contexts, of_name)
             runs = [induction.induced_labels(vectors)]
@@ -107,10 +124,19 @@ def main() -> None:
         one = induction.score_labels(induction.ONE_SENSE, sense_set, [induction.one_sense_labels(sense_set)])
         rows.append(row(name, "", one))
     print_table(rows)
-    print_table(list(pair_rows(asked.data, tables, models, pipelines)))
+    print_table(list(pair_rows(asked.data, tables, models, trained, pipelines)))
 
 
-def pair_rows(data: Path, tables: dict, models: list, pipelines: dict):
+def setting(text: str) -> tuple[str, Any]:
+    """A name and a number or word of ``name=value``."""
+    name, value = text.split("=")
+    try:
+        return name, int(value)
+    except ValueError:
+        return name, value if value == "auto" else float(value)
+
+
+def pair_rows(data: Path, tables: dict, models: list, trained: dict, pipelines: dict):
     """MCL-WiC: accuracy at the median similarity, and for English at the threshold of the training part."""
 
     def read(name: str, nlp):
@@ -143,6 +169,12 @@ def pair_rows(data: Path, tables: dict, models: list, pipelines: dict):
             else:
                 made["threshold of en train"] = ""
             yield made
+        if lang in trained:
+            found = [wic.sense_similarities(pairs, contexts, model, forms) for _, model in trained[lang]]
+            right = [wic.score_pairs("AdaGram", pairs, one, float(np.median(one))).accuracy for one in found]
+            mean = f"{np.mean(right):.3f} ± {np.std(right):.3f}"
+            yield {"set": f"MCL-WiC {lang} dev", "method": f"AdaGram trained here, {len(right)} seeds",
+                   "at the median": mean, "threshold of en train": ""}  # fmt: skip
 
 
 if __name__ == "__main__":

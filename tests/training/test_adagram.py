@@ -149,6 +149,18 @@ def test_a_killed_run_goes_on_to_the_same_bytes(epoch, tmp_path):
     assert not list((tmp_path / "text").iterdir())
 
 
+def test_a_run_of_other_settings_starts_over(tmp_path):
+    first, second = {**SMALL, "alpha": 0.1}, {**SMALL, "alpha": 0.7, "senses": 2}
+    killed = KilledAfter(tmp_path, first)
+    killed.epoch = 1
+    with pytest.raises(Killed):
+        train_adagram(sentences(50), checkpoints=killed, **first)
+    told = []
+    other = train_adagram(sentences(50), checkpoints=Checkpoints(tmp_path, second, tell=told.append), **second)
+    assert told == ["what was trained before was of other text, settings or versions: it is thrown away"]
+    assert other.fingerprint == train_adagram(sentences(50), **second).fingerprint
+
+
 def test_a_checkpoint_of_other_shapes_is_refused(tmp_path):
     checkpoints = Checkpoints(tmp_path, {})
     checkpoints.save(1, {"vectors": np.zeros((2, 3, 4))}, {"loss": [1.0]})
@@ -228,7 +240,9 @@ def test_concentrations_fall_with_frequency():
         ({"window": 0}, "window must be between 1 and 1000 words, got 0"),
         ({"workers": 0}, "workers must be at least 1, got 0"),
         ({"seed": -1}, "seed must be at least 0, got -1"),
+        ({"senses": -1}, "senses must be at least 1, got -1"),
         ({"alpha": 0.0}, "alpha must be a finite number above 0, or 'auto', got 0.0"),
+        ({"alpha": -1.0}, "alpha must be a finite number above 0, or 'auto', got -1.0"),
         ({"alpha": "most"}, "alpha must be a finite number above 0, or 'auto', got 'most'"),
         ({"alpha": float("nan")}, "alpha must be a finite number above 0"),
         ({"learning_rate": 1.5}, "learning_rate must be above 0 and at most 1, got 1.5"),
@@ -242,6 +256,18 @@ def test_concentrations_fall_with_frequency():
 def test_bad_settings_are_refused(options, message):
     with pytest.raises(InputError, match=message):
         train_adagram(sentences(20), **{**SMALL, **options})
+
+
+@pytest.mark.parametrize("text", [[], [[]], [[], []], [["a", "b"]]])
+def test_a_text_without_frequent_words_is_refused(text):
+    with pytest.raises(InputError, match="No word occurs 2 times"):
+        train_adagram(text, min_count=2)
+
+
+def test_settings_are_checked_before_the_text_is_written(tmp_path):
+    with pytest.raises(InputError, match="senses must be at least 1"):
+        train_adagram(sentences(20), **{**SMALL, "senses": -3}, scratch=tmp_path / "text")
+    assert not (tmp_path / "text").exists()
 
 
 def test_what_can_be_read_once_only_is_refused():
