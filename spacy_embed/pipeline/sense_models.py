@@ -49,7 +49,8 @@ def languages_of(table: WordTable) -> list[str]:
     found: object = table.metadata
     for name in ("card", "corpus", "languages"):
         found = found.get(name) if isinstance(found, Mapping) else None
-    documents = found if isinstance(found, Mapping) else {}
+    counts = found if isinstance(found, Mapping) else {}
+    documents = {str(lang): n for lang, n in counts.items() if isinstance(n, int)}
     return sorted(lang for lang, n in documents.items() if n >= _LEAST_SHARE * sum(documents.values()))
 
 
