@@ -128,8 +128,12 @@ def _read(train: Path, test: Path | None, labels: Path | None, column: int) -> "
     else:
         others = read_labelled_texts(test)
         known, n = set(texts.labels), len(texts.labels)
-        columns = [one + other for one, other in zip(texts, others, strict=True)]
-        texts = LabelledTexts(*columns)._replace(is_test=[False] * n + [True] * len(others.labels))  # type: ignore[arg-type]
+        texts = LabelledTexts(
+            texts.labels + others.labels,
+            texts.texts + others.texts,
+            [False] * n + [True] * len(others.labels),
+            texts.where + others.where,
+        )
         places = list(range(n, len(texts.labels)))
     unknown = next((i for i in places if texts.labels[i] not in known), None)
     if unknown is not None:

@@ -55,6 +55,7 @@ def splits_of(labels: Ints1d, is_test: NDArray[np.bool_], seed: int) -> list[Spl
 
 
 def _folds(places: Ints1d, labels: Ints1d, n_folds: int, seed: int) -> Iterator[Split]:
+    """Some of the texts, split with the same share of each class; ``labels`` are those of all texts."""
     shuffled = np.random.default_rng(seed).permutation(places)
     fold = np.empty(len(places), np.int64)
     # dealt out class by class
@@ -96,7 +97,7 @@ def predict_by_neighbours(neighbours: Neighbours, labels: Ints1d, splits: list[S
     given, chosen = [], []
     for split in splits:
         right = np.zeros(MOST_NEIGHBOURS)
-        for kept, held_out in _folds(split.train, labels[split.train], _INNER_FOLDS, seed):
+        for kept, held_out in _folds(split.train, labels, _INNER_FOLDS, seed):
             votes = _votes(neighbours, labels, kept, held_out)
             right += (votes == labels[held_out, None]).sum(axis=0)
         k = int(right.argmax()) + 1
@@ -136,7 +137,7 @@ def predict_by_regression(embeddings: Floats2d, labels: Ints1d, splits: list[Spl
     given, chosen = [], []
     for split in splits:
         right = np.zeros(len(REGULARISATIONS))
-        for kept, held_out in _folds(split.train, labels[split.train], _INNER_FOLDS, seed):
+        for kept, held_out in _folds(split.train, labels, _INNER_FOLDS, seed):
             for i, c in enumerate(REGULARISATIONS):
                 right[i] += (fitted(kept, c).predict(units[held_out]) == labels[held_out]).sum()
         c = REGULARISATIONS[int(right.argmax())]

@@ -142,4 +142,5 @@ def paired_cosines(embeddings: Floats2d) -> Doubles1d:
     """Cosine of each of the first ``n`` of ``2 n`` embeddings and its counterpart, float64[n]; 0.0 for a zero one."""
     units = unit_rows(embeddings).astype(np.float64)
     n = len(units) // 2
-    return np.einsum("ij,ij->i", units[:n], units[n:])
+    cosines: Doubles1d = np.einsum("ij,ij->i", units[:n], units[n:])
+    return cosines

@@ -140,8 +140,8 @@ class PairEncoder:
 
     def _choose(self, scored: ScoredBags) -> tuple[int, int, float | None, float | None]:
         """Components and epochs that are best for held-out pairs, and Spearman there of TF-IDF and of the best."""
-        choices = COMPONENTS if self.components is None else (self.components,)
-        choices = tuple(k for k in choices if k < scored.table.shape[1]) or (0,)
+        wanted = COMPONENTS if self.components is None else (self.components,)
+        choices = [k for k in wanted if k < scored.table.shape[1]] or [0]
         splits = list(folds(scored.groups, _FOLDS, self.seed))
         if len(splits) < _FOLDS or min(len(held_out) for _, held_out in splits) < _FEWEST_HELD_OUT:
             return choices[0], min(self.epochs, _EPOCHS_UNTRIED), None, None

@@ -75,7 +75,8 @@ def paired_soft_cosines(left: Bags, right: Bags, table: Floats2d, *, exponent: f
     for out, (one, other) in zip(products, ((0, 1), (0, 0), (1, 1)), strict=True):
         _soft_products(sides[one], sides[other], units, exponent, out)
     norms = np.sqrt(products[1] * products[2])
-    return np.clip(np.divide(products[0], norms, out=np.zeros(n), where=norms > 0), 0.0, 1.0)
+    found: Doubles1d = np.divide(products[0], norms, out=np.zeros(n), where=norms > 0)
+    return np.clip(found, 0.0, 1.0)
 
 
 def _check_pairs(left: Bags, right: Bags, table: Floats2d) -> None:
