@@ -77,7 +77,7 @@ def set_names(files: Sequence[Path]) -> list[str]:
     """What to call files: the shortest ends of their paths that tell them apart, suffixes left out."""
     stems = [file.name.removesuffix(".gz").rpartition(".")[0] or file.name for file in files]
     parts = [[*file.resolve().parent.parts[1:], stem] for file, stem in zip(files, stems, strict=True)]
-    for length in range(1, max(map(len, parts)) + 1):
+    for length in range(2, max(map(len, parts)) + 1):
         names = ["-".join(part[-length:]) for part in parts]
         if len(set(names)) == len(names):
             return names
