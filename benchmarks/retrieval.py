@@ -1,25 +1,33 @@
-"""Retrieval quality on every set of a folder: BM25 beside embeddings of distilled and of trained vectors.
+"""Retrieval quality on every set of a folder: all methods beside BM25, with what is significant.
 
-    python benchmarks/retrieval.py DATA [--train-text DIR] [--work DIR] [--json] [--quick]
+    python benchmarks/retrieval.py DATA [--train-text DIR] [--methods a,b] [--work DIR] [--json] [--quick]
 
 DATA holds BEIR folders, ``SET/LANG`` or ``LANG``; sets whose languages share document ids are also searched across
-languages. Prints Markdown tables of nDCG@10. Queries and judgements are never seen by training or distilling.
+languages. Prints Markdown tables of nDCG@10; tables and indexes are kept in --work. Word Mover's Distance and its
+relatives are asked a sample of the queries, in a table of their own. Queries and judgements are never seen by training
+or distilling.
 """
 
 import argparse
 import contextlib
 import io
 import json
+import time
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from reporting import say
 
 from spacy_embed.cli.main import app
+from spacy_embed.evaluation.significance import Comparison, compare
 from spacy_embed.pipeline.form_options import LANGUAGES
+from spacy_embed.progress import progress_bar
 
-METHODS = ("bm25", "mean", "tfidf", "sif")
-EMBEDDINGS = METHODS[1:]
+BASELINE = "bm25"
+EMBEDDINGS = ("mean", "tfidf", "sif")
+METHODS = (BASELINE, "sum", *EMBEDDINGS, "soft-cosine", "rwmd", "wmd", "wmd-tfidf")
+SLOW = ("wmd", "rwmd", "wrd", "soft-cosine")
 MEASURE = "nDCG@10"
 
 
@@ -97,45 +105,94 @@ def is_current(index: Path, table: Path, corpus: Path) -> bool:
     return made_of == json.loads((table / "table.json").read_text())["fingerprint"]
 
 
-def evaluate(index: Path, queries: RetrievalSet, qrels: Path, methods: tuple[str, ...]) -> dict:
-    """What ``evaluate retrieval --json`` prints; runs of 100 hits a query."""
+class Row(NamedTuple):
+    """What some methods reach on a set."""
+
+    set: str
+    lang: str
+    documents: int
+    queries: int
+    scores: dict[str, float]
+    comparisons: dict[str, Comparison]
+    """With the baseline: the paired t test over the queries, Holm's correction over the row."""
+
+
+def evaluate(index: Path, asked: RetrievalSet, methods: list[str], sample: int | None) -> dict:
+    """What ``evaluate retrieval --json --per-query`` prints; runs of 100 hits a query, of 10 for a sample."""
+    options = ["--depth", 10, "--sample", sample, "--threads", 2] if sample else ["--depth", 100]
     return json.loads(
-        run("evaluate", "retrieval", index, "--queries", queries.queries, "--qrels", qrels, "--lang", queries.lang,
-            "--methods", ",".join(methods), "--depth", 100, "--json")
+        run("evaluate", "retrieval", index, "--queries", asked.queries, "--qrels", asked.qrels, "--lang", asked.lang,
+            "--methods", ",".join(methods), "--measures", MEASURE, "--json", "--per-query", *options)
     )  # fmt: skip
 
 
-def within_languages(sets: list[RetrievalSet], tables: dict[str, dict[str, Path]], work: Path) -> list[dict]:
-    """One row a set and language."""
-    rows = []
-    for s in sets:
-        say(f"evaluating {s.name} {s.lang}")
-        scores, size = {}, {}
-        for kind, by_lang in tables.items():
-            methods = METHODS if kind == "distilled" else EMBEDDINGS
-            result = evaluate(make_index(s, kind, by_lang[s.lang], work), s, s.qrels, methods)
-            size = {"documents": result["documents"], "queries": result["queries"]}
-            for method, measures in result["methods"].items():
-                scores[method if method == "bm25" else f"{method} {kind}"] = round(measures[MEASURE], 4)
-        rows.append({"set": s.name, "lang": s.lang, **size, MEASURE: scores})
-    return rows
+def row_of(s: RetrievalSet, indexes: dict[str, Path], methods: list[str], sample: int | None) -> Row:
+    """The methods on all kinds of vectors; one that does not use vectors is measured once.
+
+    Args:
+        s: The set.
+        indexes: By kind of vectors, the first without its name behind the methods.
+        methods: Names; of trained vectors only ``EMBEDDINGS``, and the baseline, are measured.
+        sample: How many queries are asked; None for all.
+    """
+    values, size = {}, {}
+    for place, (kind, index) in enumerate(indexes.items()):
+        wanted = methods if place == 0 else [name for name in methods if name in EMBEDDINGS]
+        found = evaluate(index, s, wanted, sample) if wanted else None
+        if found is None:
+            continue
+        size = {"documents": found["documents"], "queries": found["queries"]}
+        for method, measures in found["per_query"]["values"].items():
+            values[method if place == 0 else f"{method} {kind}"] = np.array(measures[MEASURE])
+    compared = compare(values[BASELINE], {name: of for name, of in values.items() if name != BASELINE})
+    means = {name: round(float(of_method.mean()), 4) for name, of_method in values.items()}
+    return Row(s.name, s.lang, size["documents"], size["queries"], means, compared)
+
+
+def is_slow(method: str) -> bool:
+    """Whether a method compares whole documents, and is no second stage for a few of them."""
+    return any(name in method for name in SLOW) and "@" not in method
+
+
+def within_languages(
+    sets: list[RetrievalSet], tables: dict[str, dict[str, Path]], methods: list[str], work: Path, sample: int
+) -> tuple[list[Row], list[Row]]:
+    """A row a set and language of the methods that all queries are asked, and one of those that a sample is."""
+    all_queries, samples = [], []
+    started = time.monotonic()
+    bar = progress_bar(sets, total=len(sets), label="sets", unit="set")
+    for done, s in enumerate(bar, start=1):
+        bar.set_postfix_str(f"{s.name} {s.lang}")
+        say(f"{done} of {len(sets)}, {time.monotonic() - started:.0f} s so far: {s.name} {s.lang}")
+        indexes = {kind: make_index(s, kind, by_lang[s.lang], work) for kind, by_lang in tables.items()}
+        first = dict([next(iter(indexes.items()))])
+        all_queries.append(row_of(s, indexes, [name for name in methods if not is_slow(name)], None))
+        slow = [name for name in methods if is_slow(name)]
+        if slow:
+            samples.append(row_of(s, first, [BASELINE, *slow], sample))
+    return all_queries, samples
 
 
 def across_languages(sets: list[RetrievalSet], table: Path, work: Path, method: str) -> list[dict]:
-    """One row a parallel set, query language and document language."""
-    rows = []
-    for name in sorted({s.name for s in sets}):
-        parallel = [s for s in sets if s.name == name and s.qrels.name == "test.tsv"]
-        if len(parallel) < 2 or not share_documents(parallel):
-            continue
-        for documents in parallel:
-            index = make_index(documents, "distilled", table, work)
-            for queries in parallel:
-                # judgements are of the query's language: its ids name the documents of all
-                result = evaluate(index, queries, queries.qrels, ("bm25", method))["methods"]
-                scores = {name: round(measures[MEASURE], 4) for name, measures in result.items()}
-                rows.append({"set": name, "queries": queries.lang, "documents": documents.lang, MEASURE: scores})
-    return rows
+    """What ``evaluate crosslingual --json`` says of each set whose languages share documents."""
+    found = []
+    for name, parallel in parallel_sets(sets).items():
+        say(f"across the languages of {name}")
+        files = [part for s in parallel for part in ("--queries", f"{s.lang}={s.queries}")]
+        files += [part for s in parallel for part in ("--qrels", f"{s.lang}={s.qrels}")]
+        indexes = [f"{s.lang}={make_index(s, 'distilled', table, work)}" for s in parallel]
+        methods = ["--methods", f"{BASELINE},{method}", "--measures", MEASURE]
+        found.append(json.loads(run("evaluate", "crosslingual", *indexes, *files, *methods, "--name", name, "--json")))
+    return found
+
+
+def parallel_sets(sets: list[RetrievalSet]) -> dict[str, list[RetrievalSet]]:
+    """Sets whose languages share documents, by name."""
+    by_name: dict[str, list[RetrievalSet]] = {}
+    for s in sets:
+        if s.qrels.name == "test.tsv":
+            by_name.setdefault(s.name, []).append(s)
+    return {name: group for name, group in by_name.items() if len(group) > 1 and share_documents(group)}
 
 
 def share_documents(sets: list[RetrievalSet]) -> bool:
@@ -144,24 +201,42 @@ def share_documents(sets: list[RetrievalSet]) -> bool:
     return len(set.intersection(*named)) > 0.5 * len(set.union(*named))
 
 
-def print_tables(within: list[dict], across: list[dict], method: str) -> None:
-    """Markdown, the best of each row in bold."""
-    columns = list(dict.fromkeys(column for row in within for column in row[MEASURE]))
+def print_rows(rows: list[Row]) -> None:
+    """Markdown, the best of each row in bold, what is significantly above the baseline marked, and what is below."""
+    columns = list(dict.fromkeys(name for row in rows for name in row.scores))
     print(f"| set | lang | docs | queries | {' | '.join(columns)} |")
     print("|---|---|--:|--:|" + "--:|" * len(columns))
-    for row in within:
-        best = max(row[MEASURE].values())
-        values = [f"**{v:.3f}**" if v == best else f"{v:.3f}" for v in (row[MEASURE][c] for c in columns)]
-        print(f"| {row['set']} | {row['lang']} | {row['documents']} | {row['queries']} | {' | '.join(values)} |")
-    for name in sorted({row["set"] for row in across}):
-        rows = [row for row in across if row["set"] == name]
-        langs = sorted({row["queries"] for row in rows})
-        print(f"\n{name}, queries in (rows) against documents in (columns), {method} of distilled vectors (BM25):\n")
+    for row in rows:
+        best = max(row.scores.values())
+        cells = []
+        for name in columns:
+            value = row.scores.get(name)
+            shown = "" if value is None else f"**{value:.3f}**" if value == best else f"{value:.3f}"
+            cells.append(shown + (row.comparisons[name].mark if name in row.comparisons else ""))
+        print(f"| {row.set} | {row.lang} | {row.documents} | {row.queries} | {' | '.join(cells)} |")
+    print(f"\n▲ ▼: above or below {BASELINE}, paired t test over the queries, p < 0.05 by Holm over the row.\n")
+
+
+def print_across(found: list[dict]) -> None:
+    """Markdown, a matrix a set, the baseline in brackets."""
+    for of_set in found:
+        baseline, other = of_set["directions"]
+        langs = list(dict.fromkeys(cell["queries"] for cell in other["cells"]))
+        values = {(cell["queries"], cell["documents"]): cell["value"] for cell in other["cells"]}
+        beside = {(cell["queries"], cell["documents"]): cell["value"] for cell in baseline["cells"]}
+        print(f"{of_set['dataset']}, queries in (rows) against documents in (columns), {other['method']} of distilled "
+              f"vectors (BM25); the mean of the {len(langs) * (len(langs) - 1)} directions between languages is "
+              f"{other['mean_across']:.3f}, the lowest {other['lowest_across']:.3f}:\n")  # fmt: skip
         print(f"| | {' | '.join(langs)} |\n|---|{'--:|' * len(langs)}")
-        scores = {(row["queries"], row["documents"]): row[MEASURE] for row in rows}
-        for queries in langs:
-            cells = [f"{scores[queries, d][method]:.3f} ({scores[queries, d]['bm25']:.3f})" for d in langs]
-            print(f"| {queries} | {' | '.join(cells)} |")
+        for asked in langs:
+            cells = [f"{values[asked, d]:.3f} ({beside[asked, d]:.3f})" for d in langs]
+            print(f"| {asked} | {' | '.join(cells)} |")
+        print()
+
+
+def as_json(row: Row) -> dict:
+    """A row as JSON."""
+    return {**row._asdict(), "comparisons": {name: found._asdict() for name, found in row.comparisons.items()}}
 
 
 def main() -> None:
@@ -172,6 +247,9 @@ def main() -> None:
     parser.add_argument("--train-text", type=Path, help="LANG/*.txt.gz to train on beside the corpora")
     parser.add_argument("--work", type=Path, default=Path("runs/retrieval"), help="where tables and indexes are kept")
     parser.add_argument("--vectors", type=Path, help="a distilled table to use instead of making one")
+    parser.add_argument("--methods", default=",".join(METHODS), help="names with commas between them, BM25 among them")
+    parser.add_argument("--sets", default="", help="only these, SET or SET/LANG, commas between")
+    parser.add_argument("--sample", type=int, default=500, help="queries that slow methods are asked, and BM25 beside")
     parser.add_argument("--across", default="tfidf", choices=EMBEDDINGS, help="the method for search across languages")
     parser.add_argument("--no-training", action="store_true", help="leave trained vectors out")
     parser.add_argument("--quick", action="store_true", help="the project's own corpora, distilled vectors only")
@@ -180,20 +258,33 @@ def main() -> None:
     if options.quick:
         options.data, options.no_training = repository / "corpora", True
     sets = find_sets(options.data)
+    wanted = [name for name in options.sets.split(",") if name]
+    sets = [s for s in sets if not wanted or s.name in wanted or f"{s.name}/{s.lang}" in wanted]
     if not sets:
         parser.error(f"no BEIR folders under {options.data}")
+    started = time.monotonic()
     options.work.mkdir(parents=True, exist_ok=True)
     langs = sorted({s.lang for s in sets})
     distilled = options.vectors or distilled_table(sets, options.work)
     tables = {"distilled": dict.fromkeys(langs, distilled)}
     if not options.no_training:
         tables["trained"] = {lang: trained_table(lang, sets, options.train_text, options.work) for lang in langs}
-    within = within_languages(sets, tables, options.work)
+    methods = [name.strip() for name in options.methods.split(",")]
+    if BASELINE not in methods:
+        parser.error(f"--methods needs {BASELINE}, which the others are compared with")
+    within, samples = within_languages(sets, tables, methods, options.work, options.sample)
     across = across_languages(sets, distilled, options.work, options.across)
+    say(f"{time.monotonic() - started:.0f} s in all")
     if options.json:
-        print(json.dumps({"within": within, "across": across}, ensure_ascii=False))
-    else:
-        print_tables(within, across, options.across)
+        parts = {"within": within, "samples": samples}
+        rows = {name: [as_json(row) for row in part] for name, part in parts.items()}
+        print(json.dumps({**rows, "across": across}, ensure_ascii=False))
+        return
+    print_rows(within)
+    if samples:
+        print(f"{options.sample} queries of each set at most, drawn by chance, and the ten best hits:\n")
+        print_rows(samples)
+    print_across(across)
 
 
 if __name__ == "__main__":
