@@ -72,7 +72,9 @@ def best_by_wmd(documents: Bags, queries: Bags, table: np.ndarray, threads: int)
     """The same by exact Word Mover's Distance."""
     best = np.full((len(queries), DEPTH), len(documents), np.int64)
     for i, hits in enumerate(WmdIndex(documents, table).search(queries, DEPTH, threads=threads)):
-        best[i, : len(hits.positions)] = hits.positions
+        # equal ones may come on top
+        found = hits.positions[:DEPTH]
+        best[i, : len(found)] = found
     return best
 
 
@@ -204,7 +206,7 @@ def summary_of(results: list[dict], way: str) -> list[dict]:
 
 
 def measure_language(lang: str, sets: list[RetrievalSet], options: argparse.Namespace) -> Iterator[dict]:
-    """Train, then a result a set."""
+    """Train, then a result a set; what is kept of an earlier run is not measured again."""
     work, workers = options.work, options.workers
     text = training_text(lang, sets, options.train_text, options.tokens, work / f"text-{lang}.npz")
     tables = [
@@ -212,22 +214,29 @@ def measure_language(lang: str, sets: list[RetrievalSet], options: argparse.Name
         for kind in ("single", "word2vec", "senses")
     ]
     variants, encode = Variants(*tables), Encoder(lang)
-    found = variants.senses.n_senses
-    facts = {"lang": lang, "tokens": text.n_tokens, "words": len(tables[0]), "senses": round(float(found.mean()), 2)}
-    for s in sets:
-        say(f"{s.name} {lang}")
+    senses = round(float(variants.senses.n_senses.mean()), 2)
+    facts = {"lang": lang, "tokens": text.n_tokens, "words": len(tables[0]), "senses": senses}
+
+    def retrieval(s: RetrievalSet) -> dict[str, dict[str, list]]:
         judged = judged_set(s, encode, options.queries, options.seed)
-        scores = retrieval_scores(judged, variants, options.wmd_queries, options.workers)
-        yield {"set": s.name, **facts, "scores": scores}
-    for name in LABELLED[lang]:
-        say(f"{name} {lang}, labels")
+        return retrieval_scores(judged, variants, options.wmd_queries, workers)
+
+    def classification(name: str) -> dict[str, dict[str, list]]:
         labelled = labelled_set(name, lang, options.data, encode, options.seed)
-        scores = classification_scores(name, labelled, variants, options.wmd_documents, workers, options.seed)
-        yield {"set": name, **facts, "scores": scores}
+        return classification_scores(name, labelled, variants, options.wmd_documents, workers, options.seed)
+
+    jobs = [(s.name, "queries", lambda s=s: retrieval(s)) for s in sets]
+    jobs += [(name, "labels", lambda name=name: classification(name)) for name in LABELLED[lang]]
+    for name, what, measure in jobs:
+        kept = work / f"{what}-{name.replace('/', '-')}-{lang}.json"
+        if not kept.exists():
+            say(f"{name} {lang}, {what}")
+            kept.write_text(json.dumps(measure()))
+        yield {"set": name, **facts, "scores": json.loads(kept.read_text())}
 
 
 def main() -> None:
-    """Train what is missing, measure, print; a language that was measured is not measured again."""
+    """Train what is missing, measure, print; a run that was interrupted goes on."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--train-text", type=Path, required=True, help="LANG/*.txt.gz")
@@ -248,14 +257,9 @@ def main() -> None:
     started, results = time.process_time(), []
     with progress_bar(total=len(sets) + sum(len(LABELLED[lang]) for lang in options.langs), label="sets") as bar:
         for lang in options.langs:
-            file = options.work / f"results-{lang}.json"
-            if not file.exists():
-                of_lang = []
-                for result in measure_language(lang, [s for s in sets if s.lang == lang], options):
-                    of_lang.append(result)
-                    bar.update(1)
-                file.write_text(json.dumps(of_lang))
-            results += json.loads(file.read_text())
+            for result in measure_language(lang, [s for s in sets if s.lang == lang], options):
+                results.append(result)
+                bar.update(1)
     report(results, as_json=options.json)
     say(f"{time.process_time() - started:.0f} CPU seconds")
 
