@@ -23,6 +23,8 @@ HEAVY = (
     "numba",
     "matplotlib",
     "bokeh",
+    "mteb",
+    "torch",
 )
 LAYERS = {
     "core": 0,

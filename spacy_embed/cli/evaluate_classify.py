@@ -51,6 +51,9 @@ def classify_command(
     normalize: Annotated[bool, typer.Option(help="Scale each word's vector to length 1.")] = True,
     seed: Annotated[int, typer.Option(help="Of folds.", min=0)] = 1,
     threads: Annotated[int, typer.Option(help="How many search by WMD.", min=1)] = 1,
+    keep_stop_words: Annotated[
+        bool, typer.Option("--keep-stop-words", help="Count them too, in pipelines that are not your own.")
+    ] = False,
     pipeline: Annotated[list[str] | None, typer.Option(help="LANG=PATH of a pipeline with 'lookup_forms'.")] = None,
     out: Annotated[Path | None, typer.Option(help="A folder for classify.json and predictions.tsv.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -65,7 +68,7 @@ def classify_command(
     if not vectors:
         raise InputError("There are no vectors: give --vectors TABLE.")
     wanted = text_methods(methods, normalize=normalize)
-    languages = Languages.of_options(lang, vectors, pipeline or [])
+    languages = Languages.of_options(lang, vectors, pipeline or [], keep_stop_words=keep_stop_words)
     language, _ = languages.language_and_file(str(train))
     texts = _read(train, test, labels, label_column)
     names, codes = np.unique(np.array(texts.labels, dtype=object), return_inverse=True)

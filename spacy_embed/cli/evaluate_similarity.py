@@ -58,6 +58,9 @@ def similarity_command(
     ] = None,
     normalize: Annotated[bool, typer.Option(help="Scale each word's vector to length 1.")] = True,
     a: Annotated[float | None, typer.Option("--sif-a", help="SIF's a; default 0.001.")] = None,
+    keep_stop_words: Annotated[
+        bool, typer.Option("--keep-stop-words", help="Count them too, in pipelines that are not your own.")
+    ] = False,
     pipeline: Annotated[list[str] | None, typer.Option(help="LANG=PATH of a pipeline with 'lookup_forms'.")] = None,
     out: Annotated[Path | None, typer.Option(help="A folder for SET.tsv, scores a pair, and similarity.json.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -68,7 +71,7 @@ def similarity_command(
 
     names = methods.split(",") + [FITTED] * (bool(encoder) and FITTED not in methods.split(","))
     wanted = text_methods(",".join(names), normalize=normalize, a=a)
-    languages = Languages.of_options(lang, vectors, pipeline or [])
+    languages = Languages.of_options(lang, vectors, pipeline or [], keep_stop_words=keep_stop_words)
     asked = [languages.language_and_file(value) for value in files]
     results = [
         _score(name, language, file, languages, wanted, (fit_on or [], corpus or [], encoder or []))

@@ -29,6 +29,9 @@ def fit_pairs_command(
     ] = None,
     epochs: Annotated[int, typer.Option(help="Passes at most; how many is chosen on held-out pairs.", min=1)] = 8,
     seed: Annotated[int, typer.Option(help="Of folds and order.", min=0)] = 1,
+    keep_stop_words: Annotated[
+        bool, typer.Option("--keep-stop-words", help="Count them too, in pipelines that are not your own.")
+    ] = False,
     pipeline: Annotated[list[str] | None, typer.Option(help="LANG=PATH of a pipeline with 'lookup_forms'.")] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a file that is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -44,7 +47,7 @@ def fit_pairs_command(
     if out.exists() and not overwrite:
         raise InputError(f"{out} exists already: choose another place, or replace it with --overwrite.")
     settings = PairEncoder(components, epochs, seed)
-    languages = Languages.of_options(lang, [str(vectors)], pipeline or [])
+    languages = Languages.of_options(lang, [str(vectors)], pipeline or [], keep_stop_words=keep_stop_words)
     language, _ = languages.language_and_file(str(files[0]))
     sets = [read_scored_pairs(file) for file in files]
     corpora = files_of_language(corpus or [], language)

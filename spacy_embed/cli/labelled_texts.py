@@ -22,18 +22,22 @@ class Languages:
         lang: Of files that do not say; "" for none.
         vectors: Tables by language, "" for any.
         pipelines: The user's own.
+        keep_stop_words: In pipelines that are not the user's own.
     """
 
     lang: str
     vectors: Mapping[str, Path]
     pipelines: Mapping[str, Path]
+    keep_stop_words: bool = False
     _tables: dict[Path, "WordTable"] = field(default_factory=dict)
     _loaded: dict[str, "Language"] = field(default_factory=dict)
 
     @classmethod
-    def of_options(cls, lang: str, vectors: Sequence[str], pipelines: Sequence[str]) -> "Languages":
+    def of_options(
+        cls, lang: str, vectors: Sequence[str], pipelines: Sequence[str], *, keep_stop_words: bool = False
+    ) -> "Languages":
         """From the values of --lang, --vectors and --pipeline. Raises InputError when two are of one language."""
-        return cls(lang, by_language(list(vectors)), pipelines_by_language(list(pipelines)))
+        return cls(lang, by_language(list(vectors)), pipelines_by_language(list(pipelines)), keep_stop_words)
 
     def language_and_file(self, value: str) -> tuple[str, Path]:
         """Language and path of ``[LANG=]FILE``. Raises InputError when nothing says the language."""
@@ -64,7 +68,11 @@ class Languages:
 
         if language not in self._loaded:
             own = self.pipelines.get(language)
-            self._loaded[language] = load_pipeline(own) if own else default_pipeline(language)
+            nlp = load_pipeline(own) if own else default_pipeline(language)
+            if self.keep_stop_words and not own:
+                nlp.remove_pipe("lookup_forms")
+                nlp.add_pipe("lookup_forms", config={"stop_words": "keep"})
+            self._loaded[language] = nlp
         return self._loaded[language]
 
 

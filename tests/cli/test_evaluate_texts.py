@@ -64,6 +64,13 @@ def test_table_with_labels_and_constant_scores(pairs, cli, tables, tmp_path):
     assert "nan" in result.out
 
 
+def test_stop_words_count_where_they_are_asked_for(pairs, cli, tables):
+    evaluate = ["evaluate", "similarity", pairs("en"), "--lang", "en", "--vectors", tables["en"].path, "--json"]
+    plain, kept = (json.loads(cli(*evaluate, "--methods", "mean", *more).out) for more in ([], ["--keep-stop-words"]))
+    # "the" and "a" have no vector in this table, but they are looked up
+    assert kept["sets"][0]["tokens"] > plain["sets"][0]["tokens"] == plain["sets"][0]["covered"]
+
+
 def test_what_is_wrong_with_pairs_is_one_line(pairs, cli, tables, tmp_path):
     file, vectors = pairs("en"), ["--vectors", tables["en"].path]
     wrong = tmp_path / "wrong.tsv"
