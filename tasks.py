@@ -55,6 +55,8 @@ def demo() -> None:
         "benchmarks/retrieval.py",
         "corpora",
         "--no-training",
+        "--methods",
+        "bm25,mean,tfidf,sif",
         "--vectors",
         table,
         "--work",

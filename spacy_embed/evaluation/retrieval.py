@@ -11,7 +11,7 @@ from spacy_embed.evaluation.judgements import Qrels, Query
 from spacy_embed.evaluation.measures import MEASURES
 from spacy_embed.evaluation.ranking import Scorer, unknown_documents
 from spacy_embed.evaluation.retrieval_result import MethodResult
-from spacy_embed.evaluation.runs import Run, RunWriter
+from spacy_embed.evaluation.runs import Run, RunWriter, run_file
 from spacy_embed.progress import progress_bar
 from spacy_embed.retrieval.method_names import BM25
 from spacy_embed.retrieval.queries import Queries
@@ -108,7 +108,7 @@ def evaluate_methods(
             _Ranked(
                 method,
                 Scorer(qrels, measures),
-                stack.enter_context(RunWriter(runs / f"{method}.run", f"spacy-embed-{method}")) if runs else None,
+                stack.enter_context(RunWriter(run_file(runs, method), f"spacy-embed-{method}")) if runs else None,
             )
             for method in methods
         ]

@@ -1,6 +1,7 @@
 """TREC run files: what a system ranked for each query."""
 
 import math
+import re
 from collections.abc import Container, Iterable
 from pathlib import Path
 from types import TracebackType
@@ -104,6 +105,11 @@ class RunWriter:
         if self._file is not None:
             self._file.close()
         self._new.__exit__(kind, error, trace)
+
+
+def run_file(folder: Path, method: str) -> Path:
+    """Where the run of a method goes: its name, with ``_`` for what file systems refuse."""
+    return folder / f"{re.sub('[^A-Za-z0-9._+@-]', '_', method)}.run"
 
 
 def falling(scores: Iterable[float]) -> list[np.float32]:

@@ -1,10 +1,11 @@
 """Measures of clusters by hand, and beside others' code."""
 
+import math
 from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score, v_measure_score
 
@@ -34,6 +35,19 @@ def test_ari_by_hand():
     assert word_agreement("w", GOLD, LABELS).ari == pytest.approx((2 - expected) / (5.5 - expected))
 
 
+def test_v_measure_by_hand():
+    # H(gold) of 3, 2, 1 in 6; in cluster 1 gold is pure, in cluster 2 it is 1, 2, 1 in 4
+    def entropy(*counts):
+        return -sum(n / sum(counts) * math.log(n / sum(counts)) for n in counts)
+
+    homogeneity = 1 - 4 / 6 * entropy(1, 2, 1) / entropy(3, 2, 1)
+    # H(clusters) of 2, 4 in 6; of the three a's two are in cluster 1, b and c are in cluster 2
+    completeness = 1 - 3 / 6 * entropy(2, 1) / entropy(2, 4)
+    expected = 2 * homogeneity * completeness / (homogeneity + completeness)
+    assert word_agreement("w", GOLD, LABELS).v_measure == pytest.approx(expected)
+
+
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 3)), min_size=1, max_size=12))
 def test_measures_are_those_of_their_definitions(pairs):
     gold, labels = [a for a, _ in pairs], [b for _, b in pairs]

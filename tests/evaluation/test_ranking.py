@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, ndcg_score
 
@@ -82,6 +82,7 @@ grades = st.dictionaries(documents, st.integers(-1, 3), min_size=1, max_size=8)
 hits = st.dictionaries(documents, st.sampled_from([0.0, 0.25, 0.5, 1.0]), max_size=12)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from("pqrs"), grades, min_size=1), st.dictionaries(st.sampled_from("pqrs"), hits))
 def test_measures_are_those_of_trec_eval(qrels, run):
     """Ties, unjudged documents, queries without hits, without relevant documents, without judgements."""
@@ -93,6 +94,7 @@ def test_measures_are_those_of_trec_eval(qrels, run):
     assert found.means == pytest.approx(expected, abs=1e-6)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(-50, 50)), min_size=2, max_size=10, unique_by=lambda x: x[1]))
 def test_measures_are_those_of_scikit_learn(judged):
     """Where both define them: every document judged and ranked, no ties."""

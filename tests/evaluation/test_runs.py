@@ -5,11 +5,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_embed.errors import InputError
-from spacy_embed.evaluation.runs import RunWriter, falling, read_run
+from spacy_embed.evaluation.runs import RunWriter, falling, read_run, run_file
 
 RUN = {"q1": [("a", 0.9), ("b", 0.9), ("x", 0.8), ("c", -0.1)], "q 2": [("my file.txt", 1.0)], "q3": []}
 
@@ -44,6 +44,12 @@ def test_ties_are_read_back_in_our_order(tmp_path):
     assert [name for name, _ in found["p"]] == ["z", "y"]
 
 
+def test_composed_methods_have_names_that_every_file_system_takes(tmp_path):
+    assert run_file(tmp_path, "bm25").name == "bm25.run"
+    assert run_file(tmp_path, "rrf:(bm25+0.3*tfidf)@bm25:200").name == "rrf__bm25+0.3_tfidf_@bm25_200.run"
+
+
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e30, 1e30), max_size=30))
 def test_falling_scores_fall_and_hardly_move(scores):
     ordered = sorted(scores, reverse=True)
