@@ -36,7 +36,7 @@ def planted_table(lang, window=5):
     counts = np.zeros((n, 2), np.float32)
     counts[0], counts[1:, 0] = [60, 40], 50
     outputs = np.zeros((2, 2 + n), np.float32)
-    outputs[0, :2] = [2.0, -2.0]
+    outputs[0, :2] = [1.2, -1.2]
     return build_sense_table(
         words,
         rows,
