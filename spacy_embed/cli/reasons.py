@@ -11,7 +11,7 @@ from spacy_embed.pipeline.lookup_forms import LookupForms
 from spacy_embed.retrieval.composed_methods import Fusion, Method, Reranking, Single
 from spacy_embed.retrieval.encoded import key_of
 from spacy_embed.retrieval.feedback import Rocchio
-from spacy_embed.retrieval.method_names import BM25, MOVERS, SOFT_BM25
+from spacy_embed.retrieval.method_names import BM25, DOC2VEC, MOVERS, SENTENCE, SOFT_BM25
 from spacy_embed.retrieval.methods import Bm25
 from spacy_embed.retrieval.queries import Queries
 from spacy_embed.retrieval.snapshot import Snapshot
@@ -74,6 +74,8 @@ def _explainer(index: Snapshot, queries: Queries, method: Method) -> Explainer:
         from spacy_embed.cli.move_reasons import OfMoves
 
         return OfMoves(index, queries, name)
+    if name in (DOC2VEC, SENTENCE):
+        return _unexplained
     return _OfCosine(index, index.embed_queries(queries, name), name)
 
 
@@ -95,6 +97,11 @@ class _OfParts:
                 for form, amount in amounts.items():
                     together[form] = together.get(form, 0.0) + amount * weight / whole
         return Reasons(together, [])
+
+
+def _unexplained(query: int, position: int, lang: str, lookup: LookupForms, forms: Sequence[str]) -> Reasons:
+    """What an encoder made of whole texts says nothing of words."""
+    return Reasons({}, [])
 
 
 class _OfTerms:

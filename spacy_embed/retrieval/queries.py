@@ -13,7 +13,7 @@ from spacy_embed.bags import Bags
 from spacy_embed.retrieval.encoded import SEPARATOR, Vocabulary
 from spacy_embed.retrieval.fits import Fits, embed
 from spacy_embed.retrieval.growing_keys import GrowingKeys
-from spacy_embed.retrieval.method_names import BM25
+from spacy_embed.retrieval.method_names import BM25, SENTENCE
 from spacy_embed.retrieval.query_rows import QueryRows, QueryWords
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d
 from spacy_embed.weighting import Uniform
@@ -34,6 +34,7 @@ class Queries:
         words: Looks keys up.
         embedded: Embeddings that were asked for, by name.
         n_terms: float64[queries], how many terms each has, those that the index lacks included.
+        texts: What was asked.
     """
 
     langs: list[str]
@@ -43,6 +44,7 @@ class Queries:
     words: QueryWords
     embedded: dict[str, Floats2d] = field(default_factory=dict, repr=False)
     n_terms: Doubles1d = field(default_factory=lambda: np.empty(0), repr=False)
+    texts: list[str] = field(default_factory=list, repr=False)
 
     @classmethod
     def find(cls, encoded: Sequence[pa.RecordBatch], terms: GrowingKeys, words: QueryWords) -> "Queries":
@@ -60,7 +62,16 @@ class Queries:
         found = terms.positions(list(of_terms.ids))
         counted = Bags.concatenate(term_bags)
         n_terms = counted.totals()
-        return cls(langs, list(keys.ids), Bags.concatenate(key_bags), counted.map_rows(found), words, n_terms=n_terms)
+        texts = [text for batch in encoded for text in batch.column("text").to_pylist()]
+        return cls(
+            langs,
+            list(keys.ids),
+            Bags.concatenate(key_bags),
+            counted.map_rows(found),
+            words,
+            n_terms=n_terms,
+            texts=texts,
+        )
 
     def __len__(self) -> int:
         return len(self.langs)
@@ -77,6 +88,8 @@ class Queries:
 
     def knows(self, i: int, method: str) -> bool:
         """Whether a single method knows a word of query ``i``."""
+        if method == SENTENCE:
+            return bool(self.texts[i].strip())
         if method == BM25:
             return bool(self.terms.sizes[i])
         return bool((self.rows.key_rows[self.key_bags.at(i)[0]] >= 0).any())
@@ -97,6 +110,14 @@ class Queries:
         if name not in self.embedded:
             self.embedded[name] = self._embed(name, fits)
         return self.embedded[name]
+
+    def sentences(self) -> Floats2d:
+        """float32[queries, 512], by the built-in sentence encoder, rows of length 1."""
+        if SENTENCE not in self.embedded:
+            from spacy_embed.retrieval.sentence_vectors import encode_sentences
+
+            self.embedded[SENTENCE] = encode_sentences(self.texts)
+        return self.embedded[SENTENCE]
 
     def moved(self, name: str, fits: Fits) -> "MovedQueries":
         """Queries as bags with the weights of an embedding, and the vectors of words that the corpus does not hold."""

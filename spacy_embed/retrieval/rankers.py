@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from spacy_embed.retrieval.derived import unit_embeddings
 from spacy_embed.retrieval.fits import weighted_bags
-from spacy_embed.retrieval.method_names import BM25, MOVERS, SOFT_BM25, WORD_ROTATOR
+from spacy_embed.retrieval.method_names import BM25, DOC2VEC, MOVERS, SENTENCE, SOFT_BM25, WORD_ROTATOR
 from spacy_embed.retrieval.methods import Bm25, Cosine, Eligible
 from spacy_embed.retrieval.opened_version import OpenedVersion
 from spacy_embed.transport.ground_cost import GroundCost, norm_weighted
@@ -76,4 +76,25 @@ def _soft_bm25(name: str, index: OpenedVersion) -> tuple[Any, NDArray[np.bool_]]
     return method, np.asarray(index.bags.sizes > 0)
 
 
-_RANKERS = {BM25: _bm25, SOFT_BM25: _soft_bm25, **dict.fromkeys(MOVERS, _mover)}
+def _doc2vec(name: str, index: OpenedVersion) -> tuple[Any, NDArray[np.bool_]]:
+    from spacy_embed.retrieval.doc2vec import Doc2Vec
+
+    method = Doc2Vec(index.bags, index.reader.deleted, index.id_keys.words)
+    return method, np.asarray(np.any(method.units, axis=1))
+
+
+def _sentence(name: str, index: OpenedVersion) -> tuple[Any, NDArray[np.bool_]]:
+    from spacy_embed.retrieval.sentence_ranking import SentenceRanking
+    from spacy_embed.retrieval.sentence_vectors import sentence_vectors
+
+    method = SentenceRanking(sentence_vectors(index.reader), index.id_keys.words)
+    return method, method.has_words
+
+
+_RANKERS = {
+    BM25: _bm25,
+    SOFT_BM25: _soft_bm25,
+    DOC2VEC: _doc2vec,
+    SENTENCE: _sentence,
+    **dict.fromkeys(MOVERS, _mover),
+}

@@ -15,8 +15,10 @@ from spacy_embed.retrieval.fits import embed
 from spacy_embed.retrieval.method_names import (
     BM25,
     COMPOSED,
+    DOC2VEC,
     FED_BACK,
     MOVERS,
+    SENTENCE,
     SOFT_BM25,
     WORD_ROTATOR,
     Expression,
@@ -137,6 +139,13 @@ class Snapshot(OpenedVersion):
 
             with self._building:
                 return SoftQueries(queries.counts, queries.rows.extra, queries.rows.stands_for, threads)
+        if name == DOC2VEC:
+            # its model infers for one thread at a time
+            with self._building:
+                return self.ranker(name).ranker.infer(queries.counts)
+        if name == SENTENCE:
+            with self._building:
+                return queries.sentences()
         return self.embed_queries(queries, name)
 
     def graph(self, name: str) -> Graph:
@@ -149,7 +158,7 @@ class Snapshot(OpenedVersion):
         with self._building:
             if name not in self._graphs:
                 built = self.ranker(name) if isinstance(self._parsed(name), Named) else None
-                if built is None or not isinstance(built.ranker, Cosine):
+                if built is None or type(built.ranker) is not Cosine:
                     raise InputError(f"Only embeddings are searched approximately, not {name!r}.")
                 folder = cache_folder(self.reader.folder)
                 file = (
