@@ -69,7 +69,8 @@ def test_docs_as_bytes_and_in_a_bin(lang, make_sense_nlp):
 @pytest.mark.filterwarnings("ignore:.*user hooks")
 def test_two_processes_give_what_one_gives(start_method, make_sense_nlp, monkeypatch):
     monkeypatch.setattr("spacy.language.mp", multiprocessing.get_context(start_method), raising=True)
-    for code in LANGUAGES:
+    # a spawned worker imports everything anew: three languages are enough of that
+    for code in LANGUAGES if start_method == "fork" else ("en", "ru", "zh"):
         nlp = make_sense_nlp(code, tagger={"window": 1})
         assert_same(nlp, spacy_embed.attach(nlp.pipe(TEXTS[code], n_process=2, batch_size=1)), code)
 
