@@ -32,6 +32,11 @@ TITLES = {
     PRECISION: "Precision at recall",
     LATENCY: "Quality against time",
 }
+CAPTIONS = {
+    DIFFERENCES: "What each query gains or loses, the greatest gain first; dashed: the mean.",
+    PRECISION: "Interpolated at eleven levels of recall, as trec_eval does: the best precision at that recall or more.",
+    LATENCY: "The mean over the queries against the time that ranking takes.",
+}
 
 
 def write_report(folder: Path, evaluation: Evaluation) -> str:
@@ -91,7 +96,7 @@ def report_markdown(evaluation: Evaluation, charts: list[str], reason: str) -> s
     """The report in Markdown, its charts beside it as SVG files."""
     parts = [f"# {heading(evaluation)}", markdown_table(methods_table(evaluation)), legend(evaluation), reason]
     for name in charts:
-        parts += [f"## {TITLES[name]}", f"![{TITLES[name]}]({name}.svg)"]
+        parts += [f"## {TITLES[name]}", CAPTIONS[name], f"![{TITLES[name]}]({name}.svg)"]
     for method in evaluation.comparisons:
         for title, found in _extremes(evaluation, method).items():
             rows = [
@@ -119,7 +124,7 @@ def report_page(evaluation: Evaluation, charts: dict[str, str], reason: str) -> 
         best=[0, *best],
         legend=legend(evaluation),
         reason=reason,
-        charts=[(TITLES[name], svg) for name, svg in charts.items()],
+        charts=[(TITLES[name], CAPTIONS[name], svg) for name, svg in charts.items()],
         baseline=evaluation.baseline,
         measure=evaluation.measures[0],
         extremes=[(method, _extremes(evaluation, method)) for method in evaluation.comparisons],
