@@ -101,6 +101,26 @@ def retrieval_scores(judged: Judged, variants: Variants, wmd_queries: int, threa
     return scores
 
 
+def agreement(judged: Judged, variants: Variants) -> dict[str, int]:
+    """How often a word of several senses that a query shares with a relevant document has the same one in both."""
+    senses = variants.senses
+    words, hard = (
+        [variants.bags(variant, texts) for texts in (judged.queries, judged.documents)] for variant in ("first", "hard")
+    )
+    several, shared, same = 0, 0, 0
+    for query in range(len(judged.judgements)):
+        of_query = words[0].at(query)[0]
+        several += int((senses.n_senses[senses.row_words[of_query]] > 1).sum())
+        for document in judged.judgements.at(query)[0].tolist():
+            common = np.intersect1d(of_query, words[1].at(document)[0])
+            common = senses.row_words[common]
+            common = common[senses.n_senses[common] > 1]
+            matched = senses.row_words[np.intersect1d(hard[0].at(query)[0], hard[1].at(document)[0])]
+            shared += len(common)
+            same += int(np.isin(common, matched).sum())
+    return {"words": len(words[0].rows), "several": several, "shared": shared, "same": same}
+
+
 def classification_scores(
     name: str, labelled: Labelled, variants: Variants, most: int, threads: int, seed: int
 ) -> dict[str, dict[str, list]]:
@@ -225,14 +245,19 @@ def measure_language(lang: str, sets: list[RetrievalSet], options: argparse.Name
         labelled = labelled_set(name, lang, options.data, encode, options.seed)
         return classification_scores(name, labelled, variants, options.wmd_documents, workers, options.seed)
 
+    def agreement_of(s: RetrievalSet) -> dict[str, int]:
+        return agreement(judged_set(s, encode, options.queries, options.seed), variants)
+
     jobs = [(s.name, "queries", lambda s=s: retrieval(s)) for s in sets]
+    jobs += [(s.name, "agreement", lambda s=s: agreement_of(s)) for s in sets]
     jobs += [(name, "labels", lambda name=name: classification(name)) for name in LABELLED[lang]]
     for name, what, measure in jobs:
         kept = work / f"{what}-{name.replace('/', '-')}-{lang}.json"
         if not kept.exists():
             say(f"{name} {lang}, {what}")
             kept.write_text(json.dumps(measure()))
-        yield {"set": name, **facts, "scores": json.loads(kept.read_text())}
+        found = json.loads(kept.read_text())
+        yield {"set": name, **facts, "what": what, "scores": found if what != "agreement" else {}, "found": found}
 
 
 def main() -> None:
@@ -255,7 +280,7 @@ def main() -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     sets = [s for s in find_sets(options.data) if s.lang in options.langs]
     started, results = time.process_time(), []
-    with progress_bar(total=len(sets) + sum(len(LABELLED[lang]) for lang in options.langs), label="sets") as bar:
+    with progress_bar(total=2 * len(sets) + sum(len(LABELLED[lang]) for lang in options.langs), label="sets") as bar:
         for lang in options.langs:
             for result in measure_language(lang, [s for s in sets if s.lang == lang], options):
                 results.append(result)
@@ -264,19 +289,40 @@ def main() -> None:
     say(f"{time.process_time() - started:.0f} CPU seconds")
 
 
+def agreements_of(results: list[dict]) -> list[dict]:
+    """A row a language."""
+    rows = []
+    for lang in dict.fromkeys(result["lang"] for result in results):
+        found = [r["found"] for r in results if r["lang"] == lang and r["what"] == "agreement"]
+        sums = {name: sum(one[name] for one in found) for name in ("words", "several", "shared", "same")}
+        rows.append(
+            {
+                "lang": lang,
+                "words of queries": sums["words"],
+                "of several senses": f"{sums['several'] / max(sums['words'], 1):.1%}",
+                "shared with a relevant document": sums["shared"],
+                "in the same sense": f"{sums['same'] / max(sums['shared'], 1):.1%}",
+            }
+        )
+    return rows
+
+
 def report(results: list[dict], *, as_json: bool) -> None:
     """The tables."""
     ways = ("tfidf", "sif", "wmd-tfidf", "knn-tfidf", "knn-wmd")
     tables = {way: {"sets": table_of(results, way), "over all": summary_of(results, way)} for way in ways}
     languages = {r["lang"]: {name: r[name] for name in ("lang", "tokens", "words", "senses")} for r in results}
     if as_json:
-        print(json.dumps({"languages": list(languages.values()), "ways": tables}, ensure_ascii=False))
+        found = {"languages": list(languages.values()), "agreement": agreements_of(results), "ways": tables}
+        print(json.dumps(found, ensure_ascii=False))
         return
     print_table(list(languages.values()))
+    print_table(agreements_of(results))
     for way, parts in tables.items():
-        print(f"{way}:\n")
-        print_table(parts["sets"])
-        print_table(parts["over all"])
+        if parts["sets"]:
+            print(f"{way}:\n")
+            print_table(parts["sets"])
+            print_table(parts["over all"])
 
 
 if __name__ == "__main__":
