@@ -6,8 +6,6 @@ are exchangeable; that one at one token in four; all inner nodes of the context'
 products with the senses serve the posterior and the gradient; threads keep copies of what all of them write to.
 """
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -93,9 +91,9 @@ def train_token(
 
     Two things are not the paper's. A sense that is not in use is looked at on one token in ``FRESH_EVERY``, and its
     count takes as many steps there: the same natural gradient on average. And its vector, which is free in the model
-    and as a random one hardly ever chosen, follows the word's largest sense, and on those tokens learns as if the two
-    were equally probable: it comes to where the contexts fall apart, if they do. Whether it is put to use is for the
-    prior to say.
+    and as a random one hardly ever chosen, follows the word's largest sense, and learns on those tokens from the
+    contexts that it explains better than the largest does, as if those were its own: it comes to where the contexts
+    fall apart, if they do. Whether it is put to use is for the prior to say.
 
     Args:
         word: The token.
@@ -131,10 +129,11 @@ def train_token(
     for k in range(n_looked_at):
         own_pulls[k] = pulls[k] = rate * np.float32(shares[k]) if shares[k] >= _LEAST_SHARE else np.float32(0)
     if is_looked_at:
-        ratio = math.exp(min(likelihoods[largest] - likelihoods[fresh], 700.0))
-        own_pulls[fresh] = rate * np.float32(FRESH_EVERY * (shares[largest] + shares[fresh]) / (1 + ratio))
+        wins = likelihoods[fresh] > likelihoods[largest]
+        share = shares[largest] + shares[fresh] if wins else 0.0
+        own_pulls[fresh] = rate * np.float32(FRESH_EVERY * share)
     for k in range(n_looked_at):
-        if own_pulls[k] > 0:
+        if max(pulls[k], own_pulls[k]) > 0:
             fill_gradient(k, n_hot, n, model, copies, scratch)
     for k in range(n_looked_at):
         if pulls[k] > 0:

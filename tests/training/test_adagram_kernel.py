@@ -41,8 +41,8 @@ class Reference:
         """Equation 8, then gradients of the expected log-likelihood and the natural gradient, from the old values.
 
         What is not the paper's, for a sense that is not in use: it is there on one token in four, and its count takes
-        four steps there; its vector follows the largest sense, and there learns as if the two were equally probable,
-        four steps at once.
+        four steps there; its vector follows the largest sense, and there learns, four steps at once, from contexts that
+        it explains better.
         """
         n, most = self.counts[word], self.counts.shape[1]
         fresh = max(int(np.flatnonzero(n >= 1).max(initial=0)) + 1, 1)
@@ -68,8 +68,7 @@ class Reference:
         if fresh < most:
             self.vectors[word, fresh] += rate * shares[largest] * of_senses[largest]
         if is_turn:
-            of_both = shares[largest] + shares[fresh]
-            share = of_both / (1 + np.exp(scores[largest] - scores[fresh]))
+            share = (shares[largest] + shares[fresh]) * (scores[fresh] > scores[largest])
             self.vectors[word, fresh] += FRESH_EVERY * rate * share * of_senses[fresh]
             targets = np.zeros(most)
             targets[fresh] = shares[fresh] * self.frequencies[word]
