@@ -72,7 +72,8 @@ def read_labelled_corpus(corpus: Path, labels: Path, column: int = 2) -> Labelle
 
     Args:
         corpus: The corpus.
-        labels: Lines of id and label with tabs between, plain or ``.gz``; documents that it does not name are left out.
+        labels: Lines of id and label with tabs between, plain or ``.gz``; documents that it does not name, or
+            gives an empty label, are left out.
         column: Where the label stands, from 1.
 
     Raises:
@@ -81,9 +82,10 @@ def read_labelled_corpus(corpus: Path, labels: Path, column: int = 2) -> Labelle
     by_id: dict[str, tuple[str, str]] = {}
     for number, line in read_lines(labels):
         fields = line.split("\t")
-        if len(fields) < max(column, 2) or not fields[column - 1].strip():
+        if len(fields) < max(column, 2):
             raise InputError(f"{labels}, line {number}: expected an id, and a label in column {column}, got {line!r}.")
-        by_id[fields[0]] = fields[column - 1].strip(), f"{labels}, line {number}"
+        if fields[column - 1].strip():
+            by_id[fields[0]] = fields[column - 1].strip(), f"{labels}, line {number}"
     read = LabelledTexts([], [], [], [])
     for document in read_corpus(corpus):
         if document.id in by_id:

@@ -128,6 +128,8 @@ def test_labels_of_a_corpus(tmp_path):
     assert read_labelled_corpus(corpus, labels, column=3).labels == ["Fake"]
     with pytest.raises(InputError, match=r"labels\.tsv, line 1: expected an id, and a label in column 4"):
         read_labelled_corpus(corpus, labels, column=4)
+    labels.write_text("2\tsport\n1\t\n", encoding="utf-8")
+    assert read_labelled_corpus(corpus, labels).labels == ["sport"]
     labels.write_text("7\tsport\n", encoding="utf-8")
     with pytest.raises(InputError, match="No id of"):
         read_labelled_corpus(corpus, labels)
