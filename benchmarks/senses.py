@@ -123,7 +123,8 @@ def main() -> None:
                 rows.append(row(name, vectors_name, score))
         one = induction.score_labels(induction.ONE_SENSE, sense_set, [induction.one_sense_labels(sense_set)])
         rows.append(row(name, "", one))
-    print_table(rows)
+    if rows:
+        print_table(rows)
     print_table(list(pair_rows(asked.data, tables, models, trained, pipelines)))
 
 
