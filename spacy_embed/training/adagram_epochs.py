@@ -25,8 +25,8 @@ _BLOCK_TOKENS = 20_000
 _HOT_NODES = 512
 _HOT_WORDS = 128
 _EXCHANGE_EVERY = 600
-"""Tokens of all threads together: what several learn of the same word or node at a time is added up, so the more of them
-there are, the sooner they have to know of each other, or what they learn is learned several times over."""
+"""Tokens of all threads together. What several learn of one word or node at a time is added up: the more of them there
+are, the sooner they have to know of each other."""
 _LEAST_RATE = 1e-4
 
 
