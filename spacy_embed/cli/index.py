@@ -3,20 +3,31 @@
 import importlib.util
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
 from spacy_embed.cli.console import by_language, note, note_reading, pipelines_by_language, print_json, require_search
 from spacy_embed.cli.encoding import faults_reported, with_progress
 from spacy_embed.errors import InputError, require
+from spacy_embed.weighting import Smoothing
 
 if TYPE_CHECKING:
     from spacy_embed.retrieval.sense_sources import SenseModels
     from spacy_embed.retrieval.vector_sources import Tables
 
 GIVEN_SOURCES = ("train", "distill", "spacy")
+_NOT_IN_CONFIGS = {"corpus", "out", "config", "as_json", "return"}
 _FACTS = ("documents", "languages", "tokens", "covered", "without_vector")
+
+
+def _read_config(context: typer.Context, path: Path | None) -> Path | None:
+    if path is not None:
+        from spacy_embed.cli.command_config import index_values
+
+        types = get_type_hints(index_command)
+        context.default_map = index_values(path, {key: types[key] for key in types if key not in _NOT_IN_CONFIGS})
+    return path
 
 
 def index_command(
@@ -42,9 +53,15 @@ def index_command(
             "takes the likeliest. Default: every word in its most frequent sense."
         ),
     ] = None,
-    embedding: Annotated[
-        str, typer.Option(help="What is stored and searched by default: tfidf, sif, mean, sum.")
-    ] = "tfidf",
+    embedding: Annotated[str, typer.Option(help="What is stored: tfidf, sif, mean, sum.")] = "tfidf",
+    method: Annotated[str, typer.Option(help="What 'search' ranks by unless told; default: hybrid.")] = "",
+    k1: Annotated[float, typer.Option(help="BM25: how soon repetitions stop counting.")] = 1.2,
+    b: Annotated[float, typer.Option(help="BM25: how much length counts, 0 to 1.")] = 0.75,
+    idf: Annotated[Smoothing, typer.Option(help="TF-IDF: the formula of idf.")] = "smooth",
+    sublinear: Annotated[bool, typer.Option(help="TF-IDF: 1 + ln(tf) for tf.")] = False,
+    tfidf_components: Annotated[int, typer.Option(help="TF-IDF: common components to remove.", min=0)] = 0,
+    sif_a: Annotated[float, typer.Option(help="SIF: its a.")] = 1e-3,
+    sif_components: Annotated[int, typer.Option(help="SIF: common components to remove.", min=0)] = 1,
     dim: Annotated[int, typer.Option(help="Dimensions of distilled or trained vectors.", min=1)] = 256,
     normalize: Annotated[bool, typer.Option(help="Scale each word's vector to length 1.")] = False,
     lines: Annotated[bool, typer.Option(help="In a folder of .txt, take each line as a document.")] = False,
@@ -53,6 +70,10 @@ def index_command(
     overwrite: Annotated[bool, typer.Option(help="Replace an index that is there.")] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Put what is malformed into a rejects file.")] = False,
     rejects: Annotated[Path | None, typer.Option(help="The rejects file; default: OUT.rejects.jsonl.")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Defaults of the options, from an INI file.", callback=_read_config, is_eager=True),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Make an index of a corpus: each document through its own language's pipeline."""
@@ -60,8 +81,10 @@ def index_command(
     require_search("index a corpus")
     from spacy_embed.atomic_files import check_free
     from spacy_embed.pipeline.workers import WorkerPool
+    from spacy_embed.retrieval.fit_settings import FitSettings
     from spacy_embed.retrieval.manifest import MARKER
 
+    settings = FitSettings(k1, b, idf, sublinear, tfidf_components, sif_a, sif_components)
     check_free(out, overwrite=overwrite, marker=MARKER)
     source, tables = vector_source(vectors or [])
     models = None
@@ -85,7 +108,7 @@ def index_command(
             if not kernel.pipelines:
                 raise InputError("--vectors spacy takes the vectors of a pipeline: name it with --pipeline LANG=PATH.")
             tables = kernel.pipeline_tables()
-        plan = IndexPlan(source, tables, embedding, dim, seed, normalize, models)
+        plan = IndexPlan(source, tables, embedding, dim, seed, normalize, models, method, settings)
         documents = Corpus(corpus, lines=lines, report=report)
 
         def spool_documents(folder: Path) -> Spool:

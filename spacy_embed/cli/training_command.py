@@ -90,7 +90,7 @@ def _config_option(types: dict[str, Any]) -> Any:
 
     def read_config(context: typer.Context, path: Path | None) -> Path | None:
         if path is not None:
-            from spacy_embed.cli.training_config import option_values
+            from spacy_embed.cli.command_config import option_values
 
             context.default_map = option_values(path, context.info_name or "", types)
         return path

@@ -13,6 +13,7 @@ from spacy_embed.bags import Bags
 from spacy_embed.errors import InputError
 from spacy_embed.retrieval import manifest as files
 from spacy_embed.retrieval.encoded import list_bags
+from spacy_embed.retrieval.fit_settings import FitSettings
 from spacy_embed.retrieval.fits import CountedBatch, fit
 from spacy_embed.retrieval.generation import DOCUMENT_FIELDS, VOCABULARY_FILES, GenerationReader
 from spacy_embed.retrieval.generation_writer import GenerationWriter, MappedBatch
@@ -67,7 +68,8 @@ def _rewrite(old: GenerationReader, made: Path, *, refit: bool) -> Manifest:
         table = GenerationReader(made, start).array("vectors")
         if refit:
             n_terms = old.n_keys("term_names")
-            fits = fit(lambda: _counted(old), table, n_terms, normalize=old.manifest.normalize)
+            settings = FitSettings.recorded(old.manifest.weighting)
+            fits = fit(lambda: _counted(old), table, n_terms, settings, normalize=old.manifest.normalize)
             writer.manifest = replace(start, fitted_on=old.manifest.documents)
         else:
             fits = old.fits

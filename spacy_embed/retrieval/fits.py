@@ -1,7 +1,7 @@
 """What an index learned of its corpus: every embedding, language by language, and BM25."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +11,9 @@ from spacy_embed.atomic_files import write_atomically
 from spacy_embed.bags import Bags
 from spacy_embed.bm25 import Bm25Weighting
 from spacy_embed.corpus_counts import CorpusCounts
-from spacy_embed.embedding import EMBEDDINGS, BagEmbedding, embedding_from_state
+from spacy_embed.embedding import BagEmbedding, embedding_from_state
 from spacy_embed.errors import InputError
+from spacy_embed.retrieval.fit_settings import FitSettings
 from spacy_embed.state import state_from_bytes, state_to_bytes
 from spacy_embed.training.judged_encoder import JudgedEncoder
 from spacy_embed.types import Floats1d, Floats2d
@@ -30,6 +31,8 @@ class CountedBatch(NamedTuple):
     terms: Bags
     """Over BM25's terms."""
 
+
+DEFAULTS = FitSettings()
 
 LEARNED_OVER = "tfidf"
 """The embedding that encoders learned from judgements start from."""
@@ -100,13 +103,22 @@ class Fits:
             raise InputError(f"{file} is damaged ({error}): index the corpus again.") from error
 
 
-def fit(batches: Batches, table: Floats2d, n_terms: int, *, normalize: bool, threads: int = 1) -> Fits:
+def fit(
+    batches: Batches,
+    table: Floats2d,
+    n_terms: int,
+    settings: FitSettings = DEFAULTS,
+    *,
+    normalize: bool,
+    threads: int = 1,
+) -> Fits:
     """Fit everything in a few passes over the corpus, holding a batch at a time.
 
     Args:
         batches: The corpus.
         table: float32[rows, dim].
         n_terms: How many terms there are.
+        settings: How words weigh.
         normalize: Use rows of length 1.
         threads: How many work on batches.
     """
@@ -128,15 +140,15 @@ def fit(batches: Batches, table: Floats2d, n_terms: int, *, normalize: bool, thr
 
         return bags_of_language
 
-    embeddings: dict[str, dict[str, BagEmbedding]] = {name: {} for name in EMBEDDINGS}
+    unfitted = settings.embeddings(normalize=normalize)
+    embeddings: dict[str, dict[str, BagEmbedding]] = {name: {} for name in unfitted}
     for lang in langs:
         counts = by_lang[lang]
         if not counts.row_totals.any():
             continue
-        for name, embedding in EMBEDDINGS.items():
-            wanted = replace(embedding, normalize=normalize)
-            embeddings[name][lang] = wanted.fit_batches(of_language(lang), table, counts, threads)
-    return Fits(embeddings, Bm25Weighting().fit_counts(terms))
+        for name, embedding in unfitted.items():
+            embeddings[name][lang] = embedding.fit_batches(of_language(lang), table, counts, threads)
+    return Fits(embeddings, settings.bm25().fit_counts(terms))
 
 
 def by_language(langs: Sequence[str]) -> dict[str, np.ndarray]:

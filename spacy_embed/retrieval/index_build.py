@@ -16,12 +16,14 @@ from spacy_embed.errors import InputError, require_installed
 from spacy_embed.progress import progress_bar
 from spacy_embed.retrieval import manifest as files
 from spacy_embed.retrieval.encoded import form_of, list_bags
-from spacy_embed.retrieval.fits import CountedBatch, Fits, fit
+from spacy_embed.retrieval.fit_settings import FitSettings
+from spacy_embed.retrieval.fits import DEFAULTS, CountedBatch, Fits, fit
 from spacy_embed.retrieval.generation import DOCUMENT_FIELDS, GenerationReader
 from spacy_embed.retrieval.generation_writer import GenerationWriter, MappedBatch
 from spacy_embed.retrieval.generations import commit_generation, new_generation
 from spacy_embed.retrieval.locks import READERS, only_one, writer_lock
 from spacy_embed.retrieval.manifest import Manifest
+from spacy_embed.retrieval.method_names import check_method
 from spacy_embed.retrieval.origin import save_origin
 from spacy_embed.retrieval.sense_sources import SenseModels, record
 from spacy_embed.retrieval.spool import Spool, refuse_empty, spooled_bags
@@ -48,11 +50,13 @@ class IndexPlan:
     Attributes:
         source: Where vectors come from.
         tables: A table for each language, for ``tables`` and ``spacy``; "" serves the languages that have none.
-        embedding: The embedding that is stored, and searched by default.
+        embedding: The embedding that is stored.
         dim: Dimensions of trained or distilled vectors.
         seed: Of training.
         normalize: Use rows of length 1.
         senses: How the corpus's words became senses; its tables are the models.
+        method: What is searched by default, a name or a composition; "" for ``hybrid``.
+        settings: How words weigh.
     """
 
     source: Source = "tables"
@@ -62,6 +66,8 @@ class IndexPlan:
     seed: int = 1
     normalize: bool = False
     senses: SenseModels | None = None
+    method: str = ""
+    settings: FitSettings = DEFAULTS
 
 
 SavePipelines = Callable[[Path, Sequence[str]], None]
@@ -98,6 +104,8 @@ def build_index(
     """
     require_installed("lance", extra="search", purpose="index a corpus")
     named_embedding(plan.embedding)
+    if plan.method:
+        check_method(plan.method)
     out = out.resolve()
     check_free(out, overwrite=overwrite, marker=files.MARKER)
     scratch = scratch_folder(out)
@@ -136,6 +144,8 @@ def _make_generation(
         tables=sources,
         dim=next(iter(tables.values())).dim,
         senses=record(plan.senses, sources) if plan.senses else {},
+        method=plan.method,
+        weighting=plan.settings.changed,
         fitted_on=spool.documents,
     )
     save_origin(folder / files.ORIGIN, tables)
@@ -155,6 +165,7 @@ def _make_generation(
             lambda: _counted(spool, key_rows, threads),
             table,
             len(spool.terms),
+            plan.settings,
             normalize=plan.normalize,
             threads=threads,
         )

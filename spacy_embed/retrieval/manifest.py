@@ -29,6 +29,7 @@ from spacy_embed.atomic_files import write_atomically
 from spacy_embed.errors import InputError
 from spacy_embed.retrieval.growing_array import Extent
 from spacy_embed.retrieval.growing_keys import Runs
+from spacy_embed.retrieval.method_names import HYBRID
 
 MARKER = "index.json"
 FORMAT = "spacy-embed index"
@@ -53,13 +54,15 @@ class Manifest:
         generation: The folder under ``generations/``.
         revision: Counts commits.
         dataset_version: Lance's.
-        embedding: The embedding that is stored and searched by default.
+        embedding: The embedding that is stored.
         normalize: Word vectors were scaled to length 1.
         source: Where vectors came from.
         tables: The vector tables, by path and fingerprint.
         dim: Of the vectors.
         senses: How words become senses: the ``choice``, and the number in ``tables`` of each language's model, by
             language, "" for any other; empty where they do not.
+        method: What is searched by default, a name or a composition; "" for ``hybrid``.
+        weighting: What is not usual in how words weigh, see ``FitSettings.changed``.
         extents: How much of each growing file belongs to this version.
         runs: Ranges of the sorted hashes of ``ids``, ``keys`` and ``term_names``.
         postings: Ranges of documents with inverted terms.
@@ -84,6 +87,8 @@ class Manifest:
     tables: list[dict[str, Any]]
     dim: int
     senses: dict[str, Any] = field(default_factory=dict)
+    method: str = ""
+    weighting: dict[str, Any] = field(default_factory=dict)
     dataset_version: int = 0
     extents: dict[str, Extent] = field(default_factory=dict)
     runs: dict[str, Runs] = field(default_factory=dict)
@@ -98,6 +103,11 @@ class Manifest:
     without_vector: int = 0
     fitted_on: int = 0
     made_by: str = f"spacy-embed {__version__}"
+
+    @property
+    def default_method(self) -> str:
+        """What is searched by default."""
+        return self.method or HYBRID
 
     @property
     def documents(self) -> int:

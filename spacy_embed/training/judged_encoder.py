@@ -149,7 +149,8 @@ class JudgedEncoder:
         if not isinstance(start.weighting, TfIdf):
             raise InputError(f"An encoder is fitted over 'tfidf', not over {start.weighting.name!r}.")
         weighting = replace(start.weighting, factors=self.factors)
-        return replace(start, weighting=weighting, projection=self.projection)
+        # components were fitted on what was not yet mapped
+        return replace(start, weighting=weighting, projection=self.projection, n_components=0, components=None)
 
     def widened(self, n_rows: int) -> "JudgedEncoder":
         """A copy for a table that has grown since the fit: new rows have a factor of 1."""

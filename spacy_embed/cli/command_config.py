@@ -1,4 +1,4 @@
-"""``--config`` of ``spacy-embed train``: an INI file in spaCy's style whose values are the defaults of the options."""
+"""``--config`` of commands: an INI file in spaCy's style whose values are the defaults of the options."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from spacy_embed.errors import InputError
 
 SECTION = "training"
+INDEX_SECTION = "index"
 
 
 def option_values(path: Path, method: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -25,18 +26,27 @@ def option_values(path: Path, method: str, options: Mapping[str, Any]) -> dict[s
         InputError: The file is missing or malformed, it is for another method, or a key or a value's type is none of
             the command's.
     """
-    section = _section(path)
+    section = _section(path, SECTION)
     meant = section.pop("method", method)
     if meant != method:
         raise InputError(f"{path} is a config for 'train {meant}', not for 'train {method}'.")
+    return _values(f"{path}, [{SECTION}]", section, options, "method or one of ")
+
+
+def index_values(path: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of a config for ``index``, whose one section is ``[index]``."""
+    return _values(f"{path}, [{INDEX_SECTION}]", _section(path, INDEX_SECTION), options, "one of ")
+
+
+def _values(place: str, section: Mapping[str, Any], options: Mapping[str, Any], expected: str) -> dict[str, Any]:
     for key in section:
         if key not in options:
             known = ", ".join(sorted(options))
-            raise InputError(f"{path}, [{SECTION}]: unknown key {key!r}: expected method or one of {known}.")
-    return {key: _checked(f"{path}, [{SECTION}] {key}", value, options[key]) for key, value in section.items()}
+            raise InputError(f"{place}: unknown key {key!r}: expected {expected}{known}.")
+    return {key: _checked(f"{place} {key}", value, options[key]) for key, value in section.items()}
 
 
-def _section(path: Path) -> dict[str, Any]:
+def _section(path: Path, name: str) -> dict[str, Any]:
     from confection import Config, ConfigValidationError
 
     try:
@@ -45,9 +55,9 @@ def _section(path: Path) -> dict[str, Any]:
         raise InputError(f"There is no config at {path}: check the path.") from error
     except (OSError, ValueError, ConfigValidationError) as error:
         raise InputError(f"{path} cannot be read as a config ({' '.join(str(error).split())}).") from error
-    if set(config) != {SECTION}:
-        raise InputError(f"{path} must have one section, [{SECTION}], got {', '.join(map(str, config)) or 'none'}.")
-    return dict(config[SECTION])
+    if set(config) != {name}:
+        raise InputError(f"{path} must have one section, [{name}], got {', '.join(map(str, config)) or 'none'}.")
+    return dict(config[name])
 
 
 _NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a string", Path: "a path"}
