@@ -19,6 +19,7 @@ from spacy_embed.cli import (
     search,
     senses,
     train,
+    tune,
     vectors,
     words,
 )
@@ -39,6 +40,7 @@ app.command("delete")(changes.delete_command)
 app.command("compact")(changes.compact_command)
 app.command("refit")(changes.refit_command)
 app.command("fit")(fit.fit_command)
+app.command("tune")(tune.tune_command)
 app.command("fit-pairs")(fit_pairs.fit_pairs_command)
 app.command("search")(search.search_command)
 app.command("info")(info.info_command)
