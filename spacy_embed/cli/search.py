@@ -23,7 +23,8 @@ def search_command(
     method: Annotated[
         str | None,
         typer.Option(
-            help="bm25, tfidf, sif, mean, sum, wmd, wmd-tfidf, rwmd, soft-cosine, …; default: the index's own."
+            help="hybrid, bm25, soft-bm25, tfidf, sif, wmd, …, or composed: bm25+0.3*tfidf, rrf:bm25+wmd, wmd@bm25. "
+            "Default: hybrid, or what the index was tuned to; with --approximate the index's own embedding."
         ),
     ] = None,
     k: Annotated[int, typer.Option("-k", "--top", help="Hits a query.", min=1)] = 10,
@@ -53,7 +54,8 @@ def search_command(
     from spacy_embed.retrieval.snapshot import Snapshot
 
     opened = Snapshot(index)
-    method = method or opened.manifest.embedding
+    # a graph is of an embedding, and what is ranked again is ranked by one
+    method = method or (opened.manifest.embedding if approximate or rerank else opened.manifest.default_method)
     ranker = opened.method(method)
     asked = _queries(query, queries)
     encoded = encode_queries(opened, asked, lang)

@@ -93,8 +93,8 @@ class Index:
         Args:
             query: A text, Doc or Span.
             k: Hits at most.
-            method: ``bm25``, ``tfidf``, ``sif``, ``mean``, ``sum``, or by exact Word Mover's Distance ``wmd``,
-                ``wmd-tfidf`` and their relatives (``retrieval.methods.MOVERS``); the index's own embedding by default.
+            method: ``hybrid``, the default unless the index was tuned; ``bm25``, ``soft-bm25``, ``tfidf``, ``wmd`` and all others of
+                ``retrieval.method_names.NAMES``, or a composition of them, such as ``bm25+0.3*tfidf``.
             lang: Language code of a text; "" detects it. Docs and Spans bring their own.
             where: A condition in SQL over the documents' fields, such as ``"lang = 'es' and year > 2020"``.
 
@@ -125,7 +125,7 @@ class Index:
         snapshot, encode, _ = self._current()
         langs = [lang if isinstance(query, str) else _language_of(query) for query in queries]
         encoded = encode([query if isinstance(query, str) else query.text for query in queries], langs)
-        ranked = snapshot.rank(encoded, method or snapshot.manifest.embedding, k, where, threads=threads)
+        ranked = snapshot.rank(encoded, method or snapshot.manifest.default_method, k, where, threads=threads)
         return snapshot.hits_of_all(ranked)
 
     def search_table(

@@ -27,8 +27,8 @@ WORD_ROTATOR = "wrd"
 FED_BACK = {f"{name}-rocchio": name for name in (BM25, *EMBEDDINGS)}
 """Methods that ask twice, and the method that they ask: see ``feedback``."""
 COMPOSED = {
-    "hybrid": "bm25+0.3*tfidf+2*soft-bm25",
-    "hybrid-sentence": "bm25+0.3*tfidf+2*soft-bm25+sentence",
+    "hybrid": "bm25+0.4*tfidf+soft-bm25",
+    "hybrid-sentence": "bm25+0.4*tfidf+soft-bm25+sentence",
 }
 """Names for compositions. The weights of ``hybrid`` were chosen on halves of public sets, see docs/measured.md."""
 HYBRID = "hybrid"

@@ -73,6 +73,9 @@ class Snapshot(OpenedVersion):
     def _parsed(self, name: str) -> Expression:
         return parse_method(name, list(self.reader.learned))
 
+    def _is_single(self, name: str) -> bool:
+        return self._parsed(name) == Named(name) and name not in COMPOSED and name not in FED_BACK
+
     def method(self, name: str) -> Method:
         """The method of that name or composition, fitted once. Raises InputError when there is none."""
         with self._building:
@@ -86,7 +89,7 @@ class Snapshot(OpenedVersion):
         """What ranks by a single method, built once. Raises InputError when there is none of that name."""
         with self._building:
             if name not in self._rankers:
-                if name in COMPOSED or name in FED_BACK or not isinstance(self._parsed(name), Named):
+                if not self._is_single(name):
                     raise InputError(f"{name!r} is no single method: expected one that composes nothing.")
                 self._rankers[name] = build_ranker(name, self)
             return self._rankers[name]
@@ -157,7 +160,7 @@ class Snapshot(OpenedVersion):
         """
         with self._building:
             if name not in self._graphs:
-                built = self.ranker(name) if isinstance(self._parsed(name), Named) else None
+                built = self.ranker(name) if self._is_single(name) else None
                 if built is None or type(built.ranker) is not Cosine:
                     raise InputError(f"Only embeddings are searched approximately, not {name!r}.")
                 folder = cache_folder(self.reader.folder)

@@ -19,7 +19,7 @@ from spacy_embed.types import Floats1d, Floats2d, Ints1d, Rows
 UNRELATED = 0.2
 """Words whose cosine is no more than this have nothing to do with each other."""
 
-_WORDS_AT_ONCE = 1 << 24
+_WORDS_AT_ONCE = 1 << 25
 
 
 class SoftQueries(NamedTuple):
@@ -59,8 +59,9 @@ class SoftBm25:
 
     def __init__(self, documents: Bags, deleted: Ints1d, table: Floats2d, norms: Floats1d, ids: IdsOf) -> None:
         there = np.setdiff1d(np.arange(len(documents)), deleted)
-        present = documents.take(there) if len(deleted) else documents
-        weighting = Bm25Weighting().fit(present, len(table))
+        # an index whose documents are all gone gives none of them: any idf does
+        present = documents.take(there) if 0 < len(there) < len(documents) else documents
+        weighting = Bm25Weighting().fit(present if len(present) else Bags.empty(1), len(table))
         assert weighting.idf is not None
         self.idf = weighting.idf
         # at least 1: a word of deleted documents has the idf of a new one
@@ -85,9 +86,7 @@ class SoftBm25:
 
         def ranked(matched: "_Matched") -> Hits:
             scores = np.zeros(len(documents), np.float32)
-            sums_of_best(
-                documents.rows, self.saturated, documents.offsets, mask, matched.similarities, matched.weights, scores
-            )
+            sums_of_best(documents.rows, self.saturated, documents.offsets, mask, *matched, scores)
             found = candidates(scores, k)
             found = found[scores[found] > 0]
             return ordered(found, scores[found], k, self.ids)
@@ -99,7 +98,7 @@ class SoftBm25:
         (matched,) = self._matched(queries._replace(bags=queries.bags.slice(query, query + 1)))
         first, last = self.documents.offsets[position : position + 2]
         rows = self.documents.rows[first:last]
-        amounts = matched.similarities[rows] * self.saturated[first:last, None]
+        amounts = matched.similarities[matched.words][:, rows].T * self.saturated[first:last, None]
         # of equal matches the first, as a word can be matched but once
         best = amounts.argmax(axis=0) if len(rows) else np.empty(0, np.int64)
         added: dict[int, float] = {}
@@ -121,11 +120,11 @@ class SoftBm25:
             for i in range(len(block)):
                 first, last = block.offsets[i : i + 2]
                 mine = place[first:last]
-                yield _Matched(np.ascontiguousarray(similarities[:, mine]), block.weights[first:last] * idf[mine])
+                yield _Matched(similarities, mine, block.weights[first:last] * idf[mine])
             start = stop
 
     def _similarities(self, words: Rows, queries: SoftQueries) -> tuple[Floats2d, Floats1d]:
-        """float32[rows, words], how well each row stands for each word; float32[words], their idf."""
+        """float32[words, rows], how well each row stands for each word; float32[words], their idf."""
         n_rows = len(self.table)
         is_extra = words >= n_rows
         vectors = np.empty((len(words), self.table.shape[1]), np.float32)
@@ -133,10 +132,10 @@ class SoftBm25:
         vectors[is_extra] = queries.extra[words[is_extra] - n_rows]
         stands_for = words.copy()
         stands_for[is_extra] = queries.stands_for[words[is_extra] - n_rows]
-        cosines = self.table @ unit_rows(vectors).T
-        cosines *= self.scales[:, None]
+        cosines = unit_rows(vectors) @ self.table.T
+        cosines *= self.scales
         own = np.flatnonzero(~is_extra & (self.scales[stands_for] > 0))
-        cosines[words[own], own] = 1.0
+        cosines[own, words[own]] = 1.0
         best_matches(cosines, np.float32(UNRELATED))
         return cosines, self.idf[stands_for]
 
@@ -145,6 +144,8 @@ class _Matched(NamedTuple):
     """One query."""
 
     similarities: Floats2d
-    """float32[rows, words]"""
+    """float32[all words, rows], of several queries"""
+    words: Ints1d
+    """int64[words], which of them are its own."""
     weights: Floats1d
     """float32[words], count by idf."""

@@ -452,7 +452,7 @@ for arguments in {runs!r}:
     except SystemExit as exit_:
         assert not exit_.code, exit_.code
 import spacy_embed
-spacy_embed.Index({index!r}).search("river", lang="en")
+spacy_embed.Index({index!r}).search("river", lang="en", method="tfidf")
 print("modules", *({{name.partition(".")[0] for name in sys.modules}} & {{"numba", "llvmlite", "ot", "jinja2"}}))
 """
 
