@@ -93,8 +93,8 @@ class Index:
         Args:
             query: A text, Doc or Span.
             k: Hits at most.
-            method: ``hybrid``, the default unless the index was tuned; ``bm25``, ``soft-bm25``, ``tfidf``, ``wmd`` and all others of
-                ``retrieval.method_names.NAMES``, or a composition of them, such as ``bm25+0.3*tfidf``.
+            method: ``hybrid``, the default unless the index was tuned; ``bm25``, ``soft-bm25``, ``tfidf``, ``wmd`` and
+                all others of ``retrieval.method_names.NAMES``, or a composition of them, such as ``bm25+0.3*tfidf``.
             lang: Language code of a text; "" detects it. Docs and Spans bring their own.
             where: A condition in SQL over the documents' fields, such as ``"lang = 'es' and year > 2020"``.
 
