@@ -171,12 +171,12 @@ def test_an_index_that_changes_keeps_what_it_learned(cli, index, judgements, doc
 def test_readers_keep_their_version_and_a_new_fit_makes_its_own_embeddings(cli, index, judgements):
     cli("fit", index, *files_of(judgements))
     old, older_scores = Snapshot(index), scores(Index(index), "fitted", TEXTS, "en")
-    before = old.method("fitted").units.copy()
+    before = old.ranker("fitted").ranker.units.copy()
     again = cli("fit", index, *files_of(judgements), "--seed", "9")
     assert again.code == 2
     assert "--overwrite" in again.err
     assert cli("fit", index, *files_of(judgements), "--seed", "9", "--overwrite").code == 0
-    assert (old.method("fitted").units == before).all()
+    assert (old.ranker("fitted").ranker.units == before).all()
     assert Snapshot(index).reader.learned["fitted"].seed == 9
     newer = scores(Index(index), "fitted", TEXTS, "en")
     assert any(abs(a[id_] - b[id_]) > 1e-6 for a, b in zip(older_scores, newer, strict=True) for id_ in a)
