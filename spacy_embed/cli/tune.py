@@ -78,6 +78,9 @@ def tune_command(
         with trials.bar:
             found = tune(trials, start, names, judged_bags(ids, judgements), folds, seed)
         embedding = _stored(found.method, opened.manifest.embedding)
+        if path == corpus:
+            # the language was that of the queries
+            options = {"normalize": opened.manifest.normalize}
     given = {name: value for name, value in options.items() if value and value != "auto"}
     _write(out, found, {**given, "embedding": embedding}, f"{queries} and {qrels}", measure)
     seconds = round(time.perf_counter() - started, 2)

@@ -142,9 +142,15 @@ def tune(trials: Trials, default: Setting, parts: Sequence[str], judged: Bags, n
         InputError: There are fewer queries than folds, or fewer than two groups of them.
     """
     groups = groups_of_queries(judged, int(judged.rows.max()) + 1)
-    if len(judged) < n_folds or groups.max() < 1:
-        what = "they all share relevant documents" if len(judged) >= n_folds else "give more queries, or fewer --folds"
-        raise InputError(f"{n_folds} folds need as many judged queries or more, got {len(judged)}: {what}.")
+    if len(judged) < n_folds:
+        raise InputError(
+            f"{n_folds} folds need at least {n_folds} judged queries, got {len(judged)}: give more, or fewer --folds."
+        )
+    if groups.max() < 1:
+        raise InputError(
+            f"All {len(judged)} queries share relevant documents, one with another: none can be held out fairly. Give "
+            "queries about other documents too."
+        )
     hybrid = setting_of(HYBRID, parts, default)
     bm25 = setting_of(BM25, parts, default)
     grid = grid_of(parts, trials.reranker)
