@@ -26,7 +26,8 @@ from spacy_embed.progress import progress_bar
 
 BASELINE = "bm25"
 EMBEDDINGS = ("mean", "tfidf", "sif")
-METHODS = (BASELINE, "sum", *EMBEDDINGS, "soft-cosine", "rwmd", "wmd", "wmd-tfidf")
+SOFT = ("soft-bm25", "hybrid")
+METHODS = (BASELINE, "sum", *EMBEDDINGS, "rrf:bm25+tfidf", *SOFT, "soft-cosine", "rwmd", "wmd", "wmd-tfidf")
 SLOW = ("wmd", "rwmd", "wrd", "soft-cosine")
 MEASURE = "nDCG@10"
 
@@ -250,7 +251,7 @@ def main() -> None:
     parser.add_argument("--methods", default=",".join(METHODS), help="names with commas between them, BM25 among them")
     parser.add_argument("--sets", default="", help="only these, SET or SET/LANG, commas between")
     parser.add_argument("--sample", type=int, default=500, help="queries that slow methods are asked, and BM25 beside")
-    parser.add_argument("--across", default="tfidf", choices=EMBEDDINGS, help="the method for search across languages")
+    parser.add_argument("--across", default="hybrid", choices=(*EMBEDDINGS, *SOFT), help="for search across languages")
     parser.add_argument("--no-training", action="store_true", help="leave trained vectors out")
     parser.add_argument("--quick", action="store_true", help="the project's own corpora, distilled vectors only")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
