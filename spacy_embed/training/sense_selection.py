@@ -11,7 +11,8 @@ from spacy_embed.types import Doubles1d, Floats2d, Rows
 from spacy_embed.vectors.stick_breaking import expected_priors
 
 _COMPARED_NEIGHBOURS = 10
-_PAIRS_AT_ONCE = 512
+_COSINES_AT_ONCE = 1 << 24
+"""Some 270 MB with what sorts them."""
 
 
 class Pruning(NamedTuple):
@@ -107,8 +108,9 @@ def _same_senses(
     """Words and the numbers of those of their senses that are the same, at least two."""
     pairs = _close_pairs(vectors, is_kept, pruning.merge_cosine)
     found: dict[int, list[set[int]]] = {}
-    for start in range(0, len(pairs), _PAIRS_AT_ONCE):
-        block = pairs[start : start + _PAIRS_AT_ONCE]
+    at_once = max(_COSINES_AT_ONCE // len(main), 1)
+    for start in range(0, len(pairs), at_once):
+        block = pairs[start : start + at_once]
         words = np.array([word for word, _, _ in block])
         first, second = (
             _nearest_words(unit_rows(vectors[words, [pair[side] for pair in block]]), words, main) for side in (1, 2)
@@ -134,10 +136,12 @@ def _close_pairs(vectors: NDArray[np.float32], is_kept: NDArray[np.bool_], cosin
 
 def _nearest_words(units: Floats2d, words: NDArray[np.integer], main: Floats2d) -> NDArray[np.integer]:
     """int64[n, 10 or fewer], the words whose largest sense is nearest to each vector, its own word left out."""
-    cosines = units @ main.T
-    cosines[np.arange(len(words)), words] = -np.inf
+    distances = units @ main.T
+    np.negative(distances, out=distances)
+    distances[np.arange(len(words)), words] = np.inf
     k = max(min(_COMPARED_NEIGHBOURS, len(main) - 1), 1)
-    return np.argpartition(-cosines, k - 1, axis=1)[:, :k]
+    # a copy: a view would keep the places of all words
+    return np.argpartition(distances, k - 1, axis=1)[:, :k].copy()
 
 
 def _join(groups: list[set[int]], pair: set[int]) -> None:

@@ -1,8 +1,11 @@
 """Which senses are kept: support, merging, and where their tokens go."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from spacy_embed.training import sense_selection
 from spacy_embed.training.sense_selection import Pruning, select_senses, supported
 from spacy_embed.vectors.stick_breaking import expected_priors
 
@@ -76,6 +79,24 @@ def test_a_close_sense_with_other_neighbours_stays():
     close = PRUNING._replace(merge_cosine=0.5)
     assert kept_of(select_senses(vectors, counts, alphas, close), 0) == [0, 1]
     assert kept_of(select_senses(vectors, counts, alphas, close._replace(merge_overlap=0.0)), 0) == [0]
+
+
+def test_memory_does_not_grow_with_close_senses_times_words(monkeypatch):
+    vectors, counts, alphas = model([[100, 90, 0, 0]] * 400 + [[50, 0, 0, 0]] * 4000, dim=4)
+    vectors[:400, 1] = vectors[:400, 0] + 0.01
+    whole = select_senses(vectors, counts, alphas, PRUNING)
+    monkeypatch.setattr(sense_selection, "_COSINES_AT_ONCE", 20_000)
+    tracemalloc.start()
+    try:
+        in_parts = select_senses(vectors, counts, alphas, PRUNING)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert in_parts.merged == whole.merged == 400
+    np.testing.assert_array_equal(in_parts.row_words, whole.row_words)
+    np.testing.assert_allclose(in_parts.rows, whole.rows, rtol=1e-6)
+    # all pairs with all words are 7 MB of cosines and 14 MB of places
+    assert peak < 4e6
 
 
 @pytest.mark.parametrize("n_words", [1, 2])
