@@ -73,7 +73,7 @@ def posteriors_of_docs(docs: Sequence[Doc], tokens: TokenRows, senses: SenseTabl
         bounds = pairwise(tokens.offsets.tolist())
         kept = [part or computed.slice(*bound) for part, bound in zip(kept, bounds, strict=True)]
     joined = _joined([part for part in kept if part is not None])
-    if not np.array_equal(np.diff(joined.offsets) > 0, tokens.rows >= 0):
+    if not np.array_equal(_words_of(joined), tokens.rows):
         raise InputError(
             "'sense_tagger' has looked tokens up otherwise than 'doc_embedder' does: it must stand after "
             "'lookup_forms', with nothing between the two that changes tokens or forms."
@@ -99,6 +99,14 @@ def likeliest_rows(posteriors: Posteriors) -> Rows:
     chosen = choose(posteriors, "hard")
     rows = np.full(len(chosen.offsets) - 1, -1, np.int32)
     rows[np.diff(chosen.offsets) > 0] = chosen.rows
+    return rows
+
+
+def _words_of(posteriors: Posteriors) -> Rows:
+    """int32[tokens], the row of each token's word, the first of its senses; -1 for an unknown one."""
+    is_known = np.diff(posteriors.offsets) > 0
+    rows = np.full(len(is_known), -1, np.int32)
+    rows[is_known] = posteriors.rows[posteriors.offsets[:-1][is_known]]
     return rows
 
 

@@ -223,3 +223,15 @@ def test_settings_that_do_not_fit(tables, tmp_path):
 def test_an_encoder_of_words_is_refused(make_sense_nlp, tmp_path):
     with pytest.raises(InputError, match="weighs words"):
         make_sense_nlp("en").get_pipe("doc_embedder").take_encoder(tmp_path / "encoder.npz")
+
+
+def test_a_tagger_that_stands_before_the_forms_is_refused(tmp_path):
+    # both Turkey and turkey are in the table: each token is known by either form, as another word
+    sense_table(words=("turkey", "Turkey", "bird", "ankara")).save(tmp_path / "model")
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sense_tagger", config={"model": str(tmp_path / "model")})
+    nlp.add_pipe("lookup_forms")
+    nlp.add_pipe("doc_embedder", config={"vectors": str(tmp_path / "model"), "method": "mean", "senses": "hard"})
+    assert nlp("turkey bird")._.coverage == 1
+    with pytest.raises(InputError, match="after 'lookup_forms'"):
+        nlp("Turkey bird")
