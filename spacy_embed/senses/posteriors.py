@@ -45,15 +45,7 @@ def posteriors_in_contexts(model: SenseTable, word: str, contexts: Bags) -> Doub
     Raises:
         UnknownWordError: The model does not hold the word.
     """
-    n_senses = len(model.senses(word))
-    target = model.table.find([word])[0]
-    # each context with the word at its end: the posterior of that token is asked for
-    ids = np.insert(contexts.rows, contexts.offsets[1:], target)
-    offsets = contexts.offsets + np.arange(len(contexts) + 1)
-    found = model.posteriors(ids, offsets, max(int(contexts.sizes.max(initial=0)), 1))
-    firsts = found.offsets[offsets[1:] - 1]
-    posteriors: Doubles2d = found.probabilities[firsts[:, None] + np.arange(n_senses)].astype(np.float64)
-    return posteriors
+    return model.disambiguate_all(word, contexts.rows, contexts.offsets)
 
 
 def weights_of_evidence(model: SenseTable, word: str, bag: Bags) -> Doubles2d:

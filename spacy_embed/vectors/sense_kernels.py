@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spacy_embed.compiled import compiled_uncounted as compiled
-from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d, Rows
+from spacy_embed.types import Doubles1d, Doubles2d, Floats1d, Floats2d, Ints1d, Rows
 from spacy_embed.vectors.softmax_kernels import (
     ContextNodes,
     gather_nodes,
@@ -136,3 +136,24 @@ def find_senses(
                 probabilities[first + k] = scratch.shares[k]
             if len(likelihoods):
                 likelihoods[i] = evidence
+
+
+@compiled
+def find_senses_in_contexts(
+    word: int, words: Rows, contexts: Ints1d, model: SenseModel, scratch: Scratch, out: Doubles2d
+) -> None:
+    """The posterior of the senses of one word in each of some contexts, all words of a context counting alike.
+
+    Args:
+        word: The word.
+        words: int32[words of all contexts], all known.
+        contexts: int64[contexts + 1], where each begins and ends.
+        model: The senses.
+        scratch: Memory for the longest context.
+        out: float64[contexts, senses of the word], filled.
+    """
+    for c in range(len(contexts) - 1):
+        context = words[contexts[c] : contexts[c + 1]]
+        share_among_senses(word, context, len(context), c + 1, model, scratch)
+        for k in range(out.shape[1]):
+            out[c, k] = scratch.shares[k]

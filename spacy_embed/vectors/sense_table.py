@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spacy_embed.errors import InputError, UnknownWordError
-from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d, Offsets, Rows, Weights
+from spacy_embed.types import Doubles1d, Doubles2d, Floats1d, Floats2d, Ints1d, Offsets, Rows, Weights
 from spacy_embed.vectors.key_index import KeyIndex
 from spacy_embed.vectors.neighbors import Neighbor, Neighborhood
 from spacy_embed.vectors.sense_arrays import NAME, sense_arrays, without_senses
@@ -118,14 +118,33 @@ class SenseTable:
         Raises:
             UnknownWordError: The table does not hold the word.
         """
-        from spacy_embed.vectors.sense_kernels import new_scratch, share_among_senses
+        rows = self.table.find(list(context))
+        known = rows[rows >= 0]
+        found: Doubles1d = self.disambiguate_all(word, known, np.array([0, len(known)]))[0]
+        return found
+
+    def disambiguate_all(self, word: str, rows: Rows, offsets: Offsets) -> Doubles2d:
+        """How probable each sense of a word is in each of many contexts.
+
+        Args:
+            word: A word of the table.
+            rows: int32[words of all contexts], what ``table.find`` gives for known words.
+            offsets: int64[contexts + 1], where each context begins and ends.
+
+        Returns:
+            float64[contexts, senses], each as ``disambiguate`` has it.
+
+        Raises:
+            UnknownWordError: The table does not hold the word.
+        """
+        from spacy_embed.vectors.sense_kernels import find_senses_in_contexts, new_scratch
 
         number = self._number(word)
-        rows = self.table.find(list(context))
-        known = self.row_words[rows[rows >= 0]]
-        scratch = new_scratch(self._model, len(known))
-        share_among_senses(number, known, len(known), 1, self._model, scratch)
-        return scratch.shares[: int(self.offsets[number + 1] - self.offsets[number])].copy()
+        offsets = np.asarray(offsets, np.int64)
+        found = np.empty((len(offsets) - 1, int(self.n_senses[number])), np.float64)
+        scratch = new_scratch(self._model, int(np.diff(offsets).max(initial=0)))
+        find_senses_in_contexts(number, self.row_words[rows], offsets, self._model, scratch, found)
+        return found
 
     def posteriors(self, ids: Rows, offsets: Offsets, window: int | None = None) -> Posteriors:
         """How probable each sense of each token is, given the words around it.

@@ -1,5 +1,7 @@
 """Posteriors of many contexts and weights of evidence against the model's own answers, one context at a time."""
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -32,6 +34,17 @@ def test_many_contexts_at_once_are_what_disambiguate_says_of_each(texts, word):
     assert found.shape == (len(texts), len(MODEL.senses(word)))
     for row, text in zip(found, texts, strict=True):
         np.testing.assert_allclose(row, MODEL.disambiguate(word, text), atol=1e-6)
+
+
+def test_a_long_context_is_gone_through_once():
+    text = list(np.random.default_rng(0).choice(WORDS, 20_000))
+    bags = bags_of([text, ["dog"]])
+    posteriors_in_contexts(MODEL, SEVERAL, bags_of([["dog"]]))
+    started = time.process_time()
+    found = posteriors_in_contexts(MODEL, SEVERAL, bags)
+    # each word of it in the context of all others: minutes
+    assert time.process_time() - started < 1
+    np.testing.assert_allclose(found[1], MODEL.disambiguate(SEVERAL, ["dog"]), atol=1e-6)
 
 
 def test_an_unknown_word_has_no_posteriors():
