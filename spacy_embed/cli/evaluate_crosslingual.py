@@ -37,7 +37,7 @@ def crosslingual_command(
     judged_by: Annotated[
         str, typer.Option(help="Whose judgements count in a direction: those of the queries' language, or documents'.")
     ] = "queries",
-    methods: Annotated[str, typer.Option(help="Names with commas between them.")] = "bm25,tfidf",
+    methods: Annotated[str, typer.Option(help="Names with commas between them.")] = "bm25,tfidf,hybrid",
     measures: Annotated[
         str | None, typer.Option(help="Names of ir-measures; default nDCG@10, with --parallel P@1,MRR.")
     ] = None,

@@ -35,7 +35,7 @@ def retrieval_command(
     queries: QueriesOption = None,
     qrels: QrelsOption = None,
     dataset: DatasetOption = None,
-    methods: Annotated[str, typer.Option(help="Names with commas between them.")] = "bm25,mean,tfidf,sif",
+    methods: Annotated[str, typer.Option(help="Names with commas between them.")] = "bm25,mean,tfidf,sif,hybrid",
     run: Annotated[list[str] | None, typer.Option(help="[NAME=]FILE, a TREC run to compare with; repeatable.")] = None,
     baseline: BaselineOption = None,
     test: TestOption = "t",
