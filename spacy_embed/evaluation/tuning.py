@@ -151,19 +151,17 @@ def tune(trials: Trials, default: Setting, parts: Sequence[str], judged: Bags, n
             f"All {len(judged)} queries share relevant documents, one with another: none can be held out fairly. Give "
             "queries about other documents too."
         )
-    hybrid = setting_of(HYBRID, parts, default)
-    bm25 = setting_of(BM25, parts, default)
+    known = {name: setting_of(name, parts, default) for name in (BM25, HYBRID)}
+    starts = {name: setting for name, setting in known.items() if setting is not None}
     grid = grid_of(parts, trials.reranker)
-    search = Search(trials, grid, [default, bm25, *([hybrid] if hybrid else [])], default)
+    search = Search(trials, grid, [default, *starts.values()], default)
     found = cross_validate(search, folds(groups, n_folds, seed))
-    of_default, of_bm25 = trials(default), trials(bm25)
+    of_default = trials(default)
     gain, error = float((found.values - of_default).mean()), standard_error(found.values - of_default)
     chosen = choose(search, np.arange(len(judged))) if gain > error else default
-    against = {"default": of_default, BM25: of_bm25}
-    rows = [
-        _row(name, values, found.folds, against)
-        for name, values in (("tuned", found.values), ("default", of_default), (BM25, of_bm25))
-    ]
+    # without BM25 among the parts there is nothing to compare with but the default
+    against = {"default": of_default, **({BM25: trials(starts[BM25])} if BM25 in starts else {})}
+    rows = [_row(name, values, found.folds, against) for name, values in {"tuned": found.values, **against}.items()]
     of_folds = [
         {
             "queries": len(held),
