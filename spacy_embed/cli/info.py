@@ -12,8 +12,8 @@ from spacy_embed.cli.console import output, print_json, require_search
 from spacy_embed.errors import InputError
 
 _INDEX_FACTS = (
-    *("documents", "languages", "tokens", "covered", "without_vector", "embedding", "method", "weighting", "dim", "source", "tables"),
-    *("senses", "fitted_on", "revision", "made_by"),
+    *("documents", "languages", "tokens", "covered", "without_vector", "embedding", "method", "weighting", "dim"),
+    *("source", "tables", "senses", "fitted_on", "revision", "made_by"),
 )
 _MOST_NUMBERS = 8
 

@@ -9,6 +9,7 @@ import numpy as np
 from spacy_embed.errors import SpacyEmbedError
 from spacy_embed.progress import progress_bar
 from spacy_embed.threads import map_ahead
+from spacy_embed.training.adagram_copies import steps_together
 from spacy_embed.training.adagram_kernel import train_block
 from spacy_embed.training.adagram_model import AdaGramSettings
 from spacy_embed.training.adagram_state import Model, Setting, new_copies, new_scratch
@@ -16,6 +17,7 @@ from spacy_embed.training.checkpoints import Checkpoint, Checkpoints, restore
 from spacy_embed.training.sense_selection import Pruning, supported
 from spacy_embed.training.sequences import SequenceBlock
 from spacy_embed.training.token_file import TokenFile
+from spacy_embed.types import Doubles1d, Floats1d
 from spacy_embed.vectors.sense_kernels import find_senses, sense_model
 from spacy_embed.vectors.sense_kernels import new_scratch as new_reading_scratch
 from spacy_embed.vectors.sense_table import pair_count
@@ -25,8 +27,7 @@ _BLOCK_TOKENS = 20_000
 _HOT_NODES = 512
 _HOT_WORDS = 128
 _EXCHANGE_EVERY = 600
-"""Tokens of all threads together. What several learn of one word or node at a time is added up: the more of them there
-are, the sooner they have to know of each other."""
+"""Tokens of all threads together."""
 _LEAST_RATE = 1e-4
 
 
@@ -110,20 +111,34 @@ def _runs(text: TokenFile, settings: AdaGramSettings, epoch: int) -> Iterator[_R
 
 def _train_run(run: _Run, model: Model, setting: Setting, settings: AdaGramSettings) -> tuple[int, float, int]:
     """Tokens, the sum of their evidence, and pairs."""
-    # one thread alone needs no copies
-    hot = (_HOT_NODES, _HOT_WORDS) if settings.workers > 1 else (0, 0)
+    exchange_every = max(_EXCHANGE_EVERY // settings.workers, 1)
     evidence, n_pairs = train_block(
         *run.block,
         run.rates,
         settings.window,
-        max(_EXCHANGE_EVERY // settings.workers, 1),
+        exchange_every,
         run.random,
         model,
         setting,
-        new_copies(model, *hot),
+        new_copies(model, *_steps(run.rates[0], exchange_every, setting, settings)),
         new_scratch(model, setting, settings.window, int(np.diff(run.block.offsets).max(initial=0))),
     )
     return len(run.block.ids), float(evidence), int(n_pairs)
+
+
+def _steps(rate: float, n_tokens: int, setting: Setting, settings: AdaGramSettings) -> tuple[Floats1d, Floats1d]:
+    """What part of a thread's change of the hot nodes and words goes to the others; one alone needs no copies."""
+    if settings.workers == 1:
+        return np.ones(0, np.float32), np.ones(0, np.float32)
+    # of what is left when frequent words are thinned out
+    frequencies, ways = setting.frequencies.astype(np.float64) * np.minimum(setting.keep, 1), setting.ways
+    of_words = frequencies / max(frequencies.sum(), 1.0)
+    steps = np.repeat(of_words, np.diff(ways.offsets))
+    of_nodes: Doubles1d = np.bincount(ways.nodes, steps).astype(np.float64)
+    # windows are drawn from 1 to the widest, to both sides
+    pairs = rate * n_tokens * (settings.window + 1)
+    nodes, words = of_nodes[:_HOT_NODES], of_words[:_HOT_WORDS]
+    return steps_together(nodes, pairs, settings.workers), steps_together(words, pairs, settings.workers)
 
 
 def _measure(

@@ -45,6 +45,12 @@ class Copies(NamedTuple):
     counts: Floats2d
     """float32[hot words, senses]"""
     counts_before: Floats2d
+    output_steps: Floats1d
+    """float32[hot nodes], the part of a change that goes to the others, see ``adagram_copies.steps_together``."""
+    vector_steps: Floats1d
+    """float32[hot words * senses]"""
+    count_steps: Floats1d
+    """float32[hot words], all 1: counts move slowly."""
 
 
 class Scratch(NamedTuple):
@@ -69,14 +75,17 @@ class Scratch(NamedTuple):
     """int32[2 * window]"""
 
 
-def new_copies(model: Model, hot_nodes: int, hot_words: int) -> Copies:
-    """Copies of the first nodes and words: the most frequent ones."""
+def new_copies(model: Model, node_steps: Floats1d, word_steps: Floats1d) -> Copies:
+    """Copies of the first nodes and words, the most frequent ones; of as many as there are steps for."""
     n_words, n_senses, dim = model.vectors.shape
-    hot_nodes, hot_words = min(hot_nodes, len(model.outputs)), min(hot_words, n_words)
+    hot_nodes, hot_words = min(len(node_steps), len(model.outputs)), min(len(word_steps), n_words)
     outputs = model.outputs[:hot_nodes].copy()
     vectors = model.vectors[:hot_words].reshape(hot_words * n_senses, dim).copy()
     counts = model.counts[:hot_words].copy()
-    return Copies(outputs, outputs.copy(), vectors, vectors.copy(), counts, counts.copy())
+    return Copies(
+        *(outputs, outputs.copy(), vectors, vectors.copy(), counts, counts.copy()),
+        *(node_steps[:hot_nodes], np.repeat(word_steps[:hot_words], n_senses), np.ones(hot_words, np.float32)),
+    )
 
 
 def new_scratch(model: Model, setting: Setting, window: int, n_tokens: int) -> Scratch:

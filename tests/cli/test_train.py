@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from gensim.models import FastText, Word2Vec
 
-from spacy_embed.cli.train import train_app
 from spacy_embed.cli.command_config import option_values
+from spacy_embed.cli.train import train_app
 from spacy_embed.errors import InputError
 from spacy_embed.vectors import load_vectors
 from tests.conftest import CORPORA, ROOT

@@ -5,7 +5,7 @@ import pytest
 from scipy.special import digamma as scipy_digamma
 from scipy.special import log_expit
 
-from spacy_embed.training.adagram_copies import exchange_all, hot_first
+from spacy_embed.training.adagram_copies import exchange_all, hot_first, steps_together
 from spacy_embed.training.adagram_kernel import FRESH_EVERY, add_nodes, thin_out, train_block
 from spacy_embed.training.adagram_prior import digamma, in_use, log_prior
 from spacy_embed.training.adagram_state import Model, Setting, new_copies, new_scratch
@@ -98,7 +98,7 @@ def train(model, setting, ids, *, rate=0.025, window=1, hot=(0, 0), every=300, o
     offsets = np.array([0, len(ids)]) if offsets is None else np.array(offsets)
     random = np.array([12345], np.uint64)
     scratch = new_scratch(model, setting, window, len(ids))
-    copies = new_copies(model, *hot)
+    copies = new_copies(model, *(np.ones(n, np.float32) for n in hot))
     return train_block(ids, offsets, (rate, rate), window, every, random, model, setting, copies, scratch)
 
 
@@ -258,7 +258,7 @@ def test_copies_of_one_thread_change_nothing(every):
 
 def test_copies_add_up():
     model, _ = small_model(6)
-    first, second = new_copies(model, 3, 2), new_copies(model, 3, 2)
+    first, second = (new_copies(model, np.ones(3, np.float32), np.ones(2, np.float32)) for _ in range(2))
     expected = model.outputs[1, 0] + 5
     first.outputs[1, 0] += 2
     second.outputs[1, 0] += 3
@@ -269,6 +269,30 @@ def test_copies_add_up():
     assert model.outputs[2, 4] == pytest.approx(first.outputs[2, 4] - 7)
     exchange_all(model, first, True)
     assert model.outputs[2, 4] == first.outputs[2, 4]
+
+
+def test_what_threads_bring_to_rest_is_averaged_and_what_they_touch_seldom_added_up():
+    steps = steps_together(np.array([1.0, 0.01, 0.0]), 45.0, 2)
+    assert steps[0] == pytest.approx(0.5)
+    assert 0.5 < steps[1] < 0.9
+    assert steps[2] == pytest.approx(1)
+    # two threads that come m = 1 - exp(-x) of the way, x = 2.5 * 45 * 0.01, add up to 1 - exp(-2 x)
+    gone = 1 - np.exp(-1.125)
+    assert 2 * steps[1] * gone == pytest.approx(1 - np.exp(-2.25))
+
+
+def test_an_exchange_takes_its_part_of_a_change():
+    model, _ = small_model(6)
+    copies = new_copies(model, np.array([0.5, 1.0], np.float32), np.array([0.25], np.float32))
+    expected = model.outputs[0, 1] + 2, model.vectors[0, 1, 2] + 1, model.counts[0, 0] + 8
+    copies.outputs[0, 1] += 4
+    # a change is looked for in the first number of a row
+    copies.outputs[0, 0] += 4
+    copies.vectors[1, 2] += 4
+    copies.counts[0, 0] += 8
+    exchange_all(model, copies, True)
+    assert (model.outputs[0, 1], model.vectors[0, 1, 2], model.counts[0, 0]) == pytest.approx(expected)
+    assert copies.outputs[0, 1] == model.outputs[0, 1]
 
 
 def test_a_sense_without_a_pull_has_no_gradient_to_follow():
@@ -284,5 +308,6 @@ def test_a_sense_without_a_pull_has_no_gradient_to_follow():
     scratch = new_scratch(model, setting, 1, 2)
     scratch.gradients[:] = np.nan
     random = np.array([1], np.uint64)
-    train_block(ids, np.array([0, 2]), (0.025, 0.025), 1, 300, random, model, setting, new_copies(model, 0, 0), scratch)
+    no_copies = new_copies(model, *[np.ones(0, np.float32)] * 2)
+    train_block(ids, np.array([0, 2]), (0.025, 0.025), 1, 300, random, model, setting, no_copies, scratch)
     assert all(np.isfinite(array).all() for array in model)

@@ -17,7 +17,9 @@ def some_bags(draw, n=4):
     sizes = draw(st.lists(st.integers(0, 5), min_size=n, max_size=n))
     rows = [sorted(draw(st.sets(st.integers(0, 11), min_size=size, max_size=size))) for size in sizes]
     weights = [draw(st.floats(0.1, 4.0)) for of_bag in rows for _ in of_bag]
-    return Bags.build(np.array(sum(rows, []), int), np.array(weights), np.cumsum([0, *sizes]))
+    return Bags.build(
+        np.array([row for of_bag in rows for row in of_bag], int), np.array(weights), np.cumsum([0, *sizes])
+    )
 
 
 @settings(max_examples=30, deadline=None)
