@@ -6,6 +6,8 @@ are exchangeable; that one at one token in four; all inner nodes of the context'
 products with the senses serve the posterior and the gradient; threads keep copies of what all of them write to.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +20,12 @@ from spacy_embed.vectors.softmax_kernels import gather_nodes, log_likelihood, no
 
 _LEAST_SHARE = 1e-3
 """A sense with a smaller posterior is left alone."""
+
+_STEEPEST = 0.25
+"""The greatest slope of the logistic function."""
+
+_FARTHEST = 0.5
+"""How far a sense may move in one step, by its own length (at least 1)."""
 
 FRESH_EVERY = 4
 """Tokens of which one looks at its word's fresh sense, and takes so many of its steps at once."""
@@ -133,8 +141,14 @@ def train_token(
         share = shares[largest] + shares[fresh] if wins else 0.0
         own_pulls[fresh] = rate * np.float32(FRESH_EVERY * share)
     for k in range(n_looked_at):
-        if max(pulls[k], own_pulls[k]) > 0:
-            fill_gradient(k, n_hot, n, model, copies, scratch)
+        longest = max(pulls[k], own_pulls[k])
+        if longest > 0:
+            size = squared_length(vectors[k])
+            fill_gradient(k, longest * size * _STEEPEST, n_hot, n, model, copies, scratch)
+            farthest = _FARTHEST * math.sqrt(max(size, 1.0))
+            way = own_pulls[k] * math.sqrt(squared_length(scratch.gradients[k]))
+            if way > farthest:
+                own_pulls[k] = np.float32(own_pulls[k] * farthest / way)
     for k in range(n_looked_at):
         if pulls[k] > 0:
             pull_nodes(pulls[k], scratch.errors[k], vectors[k], copies.outputs, nodes.found, 0, n_hot)
@@ -158,11 +172,26 @@ def train_token(
 
 
 @compiled
-def fill_gradient(k: int, n_hot: int, n: int, model: Model, copies: Copies, scratch: Scratch) -> None:
-    """Turn the chances of a sense into derivatives in its scores, and those into the gradient in its vector."""
+def squared_length(vector: Floats1d) -> float:
+    """The sum of squares."""
+    total = np.float32(0)
+    for d in range(len(vector)):
+        total += vector[d] * vector[d]
+    return float(total)
+
+
+@compiled
+def fill_gradient(k: int, stiffness: float, n_hot: int, n: int, model: Model, copies: Copies, scratch: Scratch) -> None:
+    """Turn the chances of a sense into derivatives in its scores, and those into the gradient in its vector.
+
+    A node takes the steps of all words of the context behind it at once. Where these would pass their aim even on the
+    steepest slope, ``stiffness`` times turns being above 1, the derivative is cut down to what reaches it.
+    """
     nodes, errors, gradient = scratch.nodes, scratch.errors[k], scratch.gradients[k]
+    stiff, one = np.float32(stiffness), np.float32(1)
     for i in range(n):
-        errors[i] = nodes.turns[0, i] - (nodes.turns[0, i] + nodes.turns[1, i]) * errors[i]
+        turns = nodes.turns[0, i] + nodes.turns[1, i]
+        errors[i] = (nodes.turns[0, i] - turns * errors[i]) / max(stiff * turns, one)
     for d in range(len(gradient)):
         gradient[d] = np.float32(0)
     add_nodes(errors, copies.outputs, nodes.found, 0, n_hot, gradient)

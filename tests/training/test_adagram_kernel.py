@@ -311,3 +311,16 @@ def test_a_sense_without_a_pull_has_no_gradient_to_follow():
     no_copies = new_copies(model, *[np.ones(0, np.float32)] * 2)
     train_block(ids, np.array([0, 2]), (0.025, 0.025), 1, 300, random, model, setting, no_copies, scratch)
     assert all(np.isfinite(array).all() for array in model)
+
+
+@pytest.mark.parametrize("length", [1, 30, 1000])
+def test_a_context_of_one_word_again_and_again_does_not_overshoot(length):
+    """Twenty steps at once along vectors this long would throw each score from one end to the other, ever farther."""
+    model, setting = small_model(8)
+    model.vectors[:] *= length
+    model.outputs[:] *= length
+    ids = np.array([1] + [2] * 20, np.int32)
+    train(model, setting, np.tile(ids, 200), window=20)
+    assert all(np.isfinite(array).all() for array in model)
+    assert np.abs(model.vectors).max() < 50 * length
+    assert np.abs(model.outputs).max() < 50 * length
