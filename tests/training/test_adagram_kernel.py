@@ -313,14 +313,24 @@ def test_a_sense_without_a_pull_has_no_gradient_to_follow():
     assert all(np.isfinite(array).all() for array in model)
 
 
-@pytest.mark.parametrize("length", [1, 30, 1000])
-def test_a_context_of_one_word_again_and_again_does_not_overshoot(length):
-    """Twenty steps at once along vectors this long would throw each score from one end to the other, ever farther."""
-    model, setting = small_model(8)
-    model.vectors[:] *= length
-    model.outputs[:] *= length
-    ids = np.array([1] + [2] * 20, np.int32)
-    train(model, setting, np.tile(ids, 200), window=20)
-    assert all(np.isfinite(array).all() for array in model)
-    assert np.abs(model.vectors).max() < 50 * length
-    assert np.abs(model.outputs).max() < 50 * length
+def test_steps_that_would_pass_their_aim_are_cut():
+    model, setting = small_model(8, in_use=1)
+    nodes, codes = Reference(model, setting).way(5)
+    model.outputs[:], model.vectors[5] = 0, 0
+    # 400 in the square: a step of 0.5 times an error of 0.5 would put the score to 100; 1 / (400 * 0.5 / 4) of it is 2
+    model.vectors[3, 0] = 20 / np.sqrt(7)
+    train(model, setting, [3, 5], rate=0.5)
+    scores = model.outputs[nodes] @ model.vectors[3, 0]
+    np.testing.assert_allclose(scores, 2 * (1 - 2.0 * codes), rtol=1e-3)
+
+
+def test_a_sense_moves_half_of_its_length_at_most():
+    model, setting = small_model(8, in_use=1)
+    nodes, codes = Reference(model, setting).way(5)
+    model.vectors[5] = 0
+    # all turns are wrong by far, along vectors of length 100
+    model.vectors[3, 0] = 2 / np.sqrt(7)
+    model.outputs[nodes] = (2.0 * codes - 1)[:, None] * 100 / np.sqrt(7)
+    before = model.vectors[3, 0].copy()
+    train(model, setting, [3, 5], rate=0.5)
+    assert np.linalg.norm(model.vectors[3, 0] - before) == pytest.approx(1, rel=1e-3)
