@@ -97,12 +97,12 @@ def train_token(
     Then, all from the values before the step: the vectors of nodes and senses go up the gradient of the expected
     log-likelihood, the counts along the natural gradient, n_k += rate * (frequency * posterior - n_k).
 
-    Three things are not the paper's. Steps that would overshoot are cut (``fill_gradient``, ``_FARTHEST``). A sense that
-    is not in use is looked at on one token in ``FRESH_EVERY``, and its count takes as many steps there: the same natural
-    gradient on average. And its vector, which is free in the model and as a random one hardly ever chosen, follows the
-    word's largest sense, and learns on those tokens from the contexts that it explains better than the largest does, as
-    if those were its own: it comes to where the contexts fall apart, if they do. Whether it is put to use is for the
-    prior to say.
+    Three things are not the paper's. Steps that would overshoot are cut (``fill_gradient``, ``_FARTHEST``). A sense
+    that is not in use is looked at on one token in ``FRESH_EVERY``, and its count takes as many steps there: the same
+    natural gradient on average. And its vector, which is free in the model and as a random one hardly ever chosen,
+    follows the word's largest sense, and learns on those tokens from the contexts that it explains better than the
+    largest does, as if those were its own: it comes to where the contexts fall apart, if they do. Whether it is put to
+    use is for the prior to say.
 
     Args:
         word: The token.
