@@ -48,13 +48,15 @@ def demo() -> None:
     run(spacy_embed, "distill", table, "--corpus", "corpora", "--overwrite")
     run(spacy_embed, "index", "corpora", index, "--vectors", table, "--overwrite")
     run(spacy_embed, "info", index)
-    run(spacy_embed, "search", index, "how do plants make food from light", "-k", 3)
-    run(spacy_embed, "search", index, "почему море поднимается и опускается", "-k", 3)
+    run(spacy_embed, "search", index, "how do plants make food from light", "-k", 3, "--method", "tfidf")
+    run(spacy_embed, "search", index, "почему море поднимается и опускается", "-k", 3, "--method", "tfidf")
     run(spacy_embed, "search", index, "面包为什么涨价", "-k", 3, "--method", "bm25")
     arguments = [
         "benchmarks/retrieval.py",
         "corpora",
         "--no-training",
+        "--across",
+        "tfidf",
         "--methods",
         "bm25,mean,tfidf,sif",
         "--vectors",
