@@ -10,10 +10,10 @@ from spacy_embed.bags import Bags
 from spacy_embed.embedding import BagEmbedding, sum_embeddings
 from spacy_embed.errors import InputError
 from spacy_embed.progress import progress_bar
-from spacy_embed.training.adam import Adam
+from spacy_embed.training.encoder_steps import EncoderSteps, Parameters, Rates
 from spacy_embed.training.hard_negatives import best_documents, ndcg, with_hard_negatives
 from spacy_embed.training.judged_queries import JudgedQueries, folds, groups_of_queries
-from spacy_embed.training.triplet_loss import Parameters, triplet_loss, triplets_of
+from spacy_embed.training.triplet_loss import triplet_loss, triplets_of
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d, State
 from spacy_embed.weighting import TfIdf, padded
 
@@ -25,9 +25,7 @@ _HARD = 20
 _FOLDS = 3
 _EPOCHS_UNTRIED = 3
 _QUERIES_A_STEP = 64
-_MAP_RATE = 1e-3
-_FACTOR_RATE = 2e-3
-_TOWARDS_START = 1e-3
+_RATES = Rates(factors=2e-3, projection=1e-3, factors_back=1e-3, projection_back=1e-3)
 
 
 class Learned(NamedTuple):
@@ -102,12 +100,9 @@ class JudgedEncoder:
                 bar.update(1)
 
             parameters = _descend(judged, n_factors, margin, epochs, self.seed, after)
-        return replace(
-            self,
-            factors=np.exp(parameters.log_factors).astype(np.float32),
-            projection=parameters.projection.astype(np.float32),
-            learned=Learned(len(judged.queries), margin, epochs, start, fitted, tuple(losses)),
-        )
+        learned = Learned(len(judged.queries), margin, epochs, start, fitted, tuple(losses))
+        factors, projection = parameters.as_floats()
+        return replace(self, factors=factors, projection=projection, learned=learned)
 
     def _choose(self, judged: JudgedQueries, n_factors: int) -> tuple[float, int, float | None, float | None]:
         """Margin and epochs that are best for queries that were held out, and nDCG@10 there before and after."""
@@ -181,9 +176,9 @@ def _start(judged: JudgedQueries, n_factors: int) -> Parameters:
 
 
 def _embed(bags: Bags, judged: JudgedQueries, parameters: Parameters) -> Floats2d:
-    factors = np.exp(parameters.log_factors).astype(np.float32)[judged.factor_of]
-    sums = sum_embeddings(bags.with_weights(bags.weights * factors[bags.rows]), judged.table)
-    return sums @ parameters.projection.T.astype(np.float32)
+    factors, projection = parameters.as_floats()
+    of_rows = factors[judged.factor_of]
+    return sum_embeddings(bags.with_weights(bags.weights * of_rows[bags.rows]), judged.table) @ projection.T
 
 
 def _best(judged: JudgedQueries, parameters: Parameters, k: int) -> Ints1d:
@@ -207,12 +202,10 @@ def _descend(
 
     ``after`` is called with the number of epochs done, the mean loss, and the parameters.
     """
-    parameters, random = _start(judged, n_factors), np.random.default_rng(seed)
-    identity = np.eye(len(parameters.projection))
-    factor_steps, map_steps = Adam(_FACTOR_RATE), Adam(_MAP_RATE, shared=True)
+    steps, random = EncoderSteps(_start(judged, n_factors), _RATES), np.random.default_rng(seed)
     for epoch in range(1, epochs + 1):
         hard = with_hard_negatives(
-            judged.judgements, _best(judged, parameters, _HARD), judged.candidates, len(judged.documents)
+            judged.judgements, _best(judged, steps.parameters, _HARD), judged.candidates, len(judged.documents)
         )
         order, total = random.permutation(len(judged.queries)), 0.0
         for start in range(0, len(order), _QUERIES_A_STEP):
@@ -220,8 +213,8 @@ def _descend(
             of_batch = hard.take(chosen)
             documents, positions = np.unique(of_batch.rows, return_inverse=True)
             triplets = triplets_of(Bags.build(positions, of_batch.weights, of_batch.offsets))
-            loss, of_factors, of_map = triplet_loss(
-                parameters,
+            found = triplet_loss(
+                steps.parameters,
                 judged.queries.take(chosen),
                 judged.documents.take(documents),
                 judged.table,
@@ -229,13 +222,7 @@ def _descend(
                 triplets,
                 margin,
             )
-            total += loss * len(chosen)
-            # towards the start: judgements are few, and words many
-            of_factors += _TOWARDS_START * parameters.log_factors
-            of_map += _TOWARDS_START * (parameters.projection - identity)
-            parameters = Parameters(
-                parameters.log_factors - factor_steps.step(of_factors),
-                parameters.projection - map_steps.step(of_map),
-            )
-        after(epoch, total / len(order), parameters)
-    return parameters
+            total += found.loss * len(chosen)
+            steps.step(found)
+        after(epoch, total / len(order), steps.parameters)
+    return steps.parameters

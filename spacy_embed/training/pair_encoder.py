@@ -11,10 +11,9 @@ from spacy_embed.bags import Bags
 from spacy_embed.embedding import gram_matrix, principal_components, sum_embeddings, unit_rows
 from spacy_embed.errors import InputError
 from spacy_embed.progress import progress_bar
-from spacy_embed.training.adam import Adam
+from spacy_embed.training.encoder_steps import EncoderSteps, Parameters, Rates
 from spacy_embed.training.judged_queries import folds
 from spacy_embed.training.pair_loss import pair_loss
-from spacy_embed.training.triplet_loss import Parameters
 from spacy_embed.types import Doubles1d, Doubles2d, Floats1d, Floats2d, Ints1d
 
 COMPONENTS = (0, 5, 20)
@@ -24,9 +23,7 @@ _FOLDS = 3
 _FEWEST_HELD_OUT = 30
 _EPOCHS_UNTRIED = 3
 _PAIRS_A_STEP = 256
-_MAP_RATE = 1e-3
-_FACTOR_RATE = 2e-2
-_TOWARDS_START = 1e-3
+_RATES = Rates(factors=2e-2, projection=1e-3, factors_back=1e-4, projection_back=1e-3)
 
 
 class ScoredBags(NamedTuple):
@@ -131,12 +128,9 @@ class PairEncoder:
                 bar.update(1)
 
             parameters = _descend(scored, _start(scored, components), epochs, self.seed, after)
-        return replace(
-            self,
-            factors=np.exp(parameters.log_factors).astype(np.float32),
-            projection=parameters.projection.astype(np.float32),
-            learned=LearnedOfPairs(len(scored.gold), components, epochs, start, fitted, tuple(losses)),
-        )
+        learned = LearnedOfPairs(len(scored.gold), components, epochs, start, fitted, tuple(losses))
+        factors, projection = parameters.as_floats()
+        return replace(self, factors=factors, projection=projection, learned=learned)
 
     def _choose(self, scored: ScoredBags) -> tuple[int, int, float | None, float | None]:
         """Components and epochs that are best for held-out pairs, and Spearman there of TF-IDF and of the best."""
@@ -180,9 +174,9 @@ def _quality(scored: ScoredBags, parameters: Parameters) -> float:
     """Spearman's correlation of cosines and scores; 0.0 where either is constant."""
     from scipy.stats import spearmanr
 
-    factors = np.exp(parameters.log_factors).astype(np.float32)
+    factors, projection = parameters.as_floats()
     sums = sum_embeddings(scored.bags.with_weights(scored.bags.weights * factors[scored.bags.rows]), scored.table)
-    units = unit_rows(sums @ parameters.projection.T.astype(np.float32))
+    units = unit_rows(sums @ projection.T)
     n = len(scored.gold)
     cosines = np.einsum("ij,ij->i", units[:n], units[n:])
     if len(np.unique(cosines)) < 2 or len(np.unique(scored.gold)) < 2:
@@ -198,21 +192,14 @@ def _descend(
     after: Callable[[int, float, Parameters], None],
 ) -> Parameters:
     """Mini-batches of pairs; ``after`` is called with the number of epochs done, the mean loss, and the parameters."""
-    parameters, random, n = start, np.random.default_rng(seed), len(scored.gold)
-    factor_steps, map_steps = Adam(_FACTOR_RATE), Adam(_MAP_RATE, shared=True)
+    steps, random, n = EncoderSteps(start, _RATES), np.random.default_rng(seed), len(scored.gold)
     for epoch in range(1, epochs + 1):
         order, total = random.permutation(n), 0.0
         for first in range(0, n, _PAIRS_A_STEP):
             chosen = order[first : first + _PAIRS_A_STEP]
             of_batch = scored.bags.take(np.concatenate([chosen, chosen + n]))
-            loss, of_factors, of_map = pair_loss(parameters, of_batch, scored.table, scored.gold[chosen])
-            total += loss * len(chosen)
-            # towards the start: pairs are few, and words many
-            of_factors += _TOWARDS_START / 10 * parameters.log_factors
-            of_map += _TOWARDS_START * (parameters.projection - start.projection)
-            parameters = Parameters(
-                parameters.log_factors - factor_steps.step(of_factors),
-                parameters.projection - map_steps.step(of_map),
-            )
-        after(epoch, total / n, parameters)
-    return parameters
+            found = pair_loss(steps.parameters, of_batch, scored.table, scored.gold[chosen])
+            total += found.loss * len(chosen)
+            steps.step(found)
+        after(epoch, total / n, steps.parameters)
+    return steps.parameters

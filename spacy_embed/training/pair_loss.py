@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from spacy_embed.bags import Bags
-from spacy_embed.training.triplet_loss import LossAndGradients, Parameters
+from spacy_embed.training.encoder_steps import LossAndGradients, Parameters
 from spacy_embed.types import Doubles1d
 
 

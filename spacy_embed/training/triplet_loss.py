@@ -7,16 +7,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from spacy_embed.bags import Bags
-from spacy_embed.types import Doubles1d, Doubles2d, Ints1d, Rows
-
-
-class Parameters(NamedTuple):
-    """What is learned; zeros and the identity are the start."""
-
-    log_factors: Doubles1d
-    """float64[factors], the logarithm of what a word's weight is multiplied by, so that weights stay positive."""
-    projection: Doubles2d
-    """float64[dim, dim], a linear map of the weighted sum."""
+from spacy_embed.training.encoder_steps import LossAndGradients, Parameters
+from spacy_embed.types import Doubles1d, Ints1d, Rows
 
 
 class Triplets(NamedTuple):
@@ -30,17 +22,6 @@ class Triplets(NamedTuple):
     """int64[t]."""
     share: Doubles1d
     """float64[t], one by the number of triplets of the same query: queries count alike."""
-
-
-class LossAndGradients(NamedTuple):
-    """The loss of some triplets, and how it changes with the parameters."""
-
-    loss: float
-    """Mean over the queries."""
-    of_log_factors: Doubles1d
-    """float64[factors]."""
-    of_projection: Doubles2d
-    """float64[dim, dim]."""
 
 
 def triplets_of(candidates: Bags) -> Triplets:

@@ -4,9 +4,9 @@ from scipy.optimize import check_grad
 
 from spacy_embed.bags import Bags
 from spacy_embed.errors import InputError
+from spacy_embed.training.encoder_steps import Parameters
 from spacy_embed.training.pair_encoder import PairEncoder, ScoredBags, groups_of_pairs
 from spacy_embed.training.pair_loss import pair_loss
-from spacy_embed.training.triplet_loss import Parameters
 
 DIM, WORDS = 6, 40
 

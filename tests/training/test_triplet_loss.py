@@ -6,7 +6,8 @@ from hypothesis import given
 
 from spacy_embed.bags import Bags
 from spacy_embed.training.adam import Adam
-from spacy_embed.training.triplet_loss import Parameters, triplet_loss, triplets_of
+from spacy_embed.training.encoder_steps import Parameters
+from spacy_embed.training.triplet_loss import triplet_loss, triplets_of
 from tests.strategies import QUICK, bags
 
 N_ROWS, DIM = 12, 5
