@@ -14,8 +14,9 @@ from spacy.util import minibatch
 from spacy_embed.bags import Bags
 from spacy_embed.embedding import BagEmbedding
 from spacy_embed.errors import InputError
-from spacy_embed.pipeline.composed_words import ComposedWords, closed_up, own_words
+from spacy_embed.pipeline.composed_words import ComposedWords
 from spacy_embed.pipeline.doc_counts import ChosenSenses, DocCounts, count_docs
+from spacy_embed.pipeline.doc_values import set_values
 from spacy_embed.pipeline.embedder_state import TABLE_FOLDER, EmbedderState, state_of_bytes, state_of_folder
 from spacy_embed.pipeline.extensions import attach, install_hooks, register_extensions, remember
 from spacy_embed.pipeline.fitting_texts import texts_to_fit_on
@@ -244,22 +245,10 @@ class DocEmbedder:
         return self._composed.embeddings(counts, words, self.embedding, self.table)
 
     def _embed(self, docs: list[Doc]) -> list[Doc]:
-        counts, token_rows, content, composed, shares = self._count(docs)
-        embeddings = self.embeddings(counts, composed)
-        weighted = self.weigh(counts)
-        fingerprint = self.fingerprint
-        n_rows = len(self.table.rows)
-        for i, doc in enumerate(docs):
-            own = own_words(token_rows[i], n_rows)
-            bag_rows, bag_weights = weighted.at(i)
-            doc._.composed = [composed[row - n_rows] for row in own.tolist()]
-            doc._.token_rows = closed_up(token_rows[i], own, n_rows)
-            doc._.share_rows, doc._.shares, doc._.share_offsets = shares[i].copied() if shares else (None, None, None)
-            doc._.bag_rows, doc._.bag_weights = closed_up(bag_rows, own, n_rows), bag_weights.copy()
-            doc._.embedding = embeddings[i].copy()
-            found = int((token_rows[i] >= 0).sum())
-            doc._.coverage = found / content[i] if content[i] else 0.0
-            doc._.embedder = fingerprint
+        counts = self._count(docs)
+        embeddings = self.embeddings(counts.bags, counts.composed)
+        set_values(docs, counts, self.weigh(counts.bags), embeddings, len(self.table.rows), self.fingerprint)
+        for doc in docs:
             install_hooks(doc)
         return docs
 

@@ -24,12 +24,6 @@ Container: TypeAlias = Doc | Span | Token
 _LOADED: "WeakSet[DocEmbedder]" = WeakSet()
 """Loaded embedders: getters have only the Doc and the fingerprint that it carries to go by."""
 
-DOC_VALUES = (
-    *("token_rows", "share_rows", "shares", "share_offsets", "bag_rows", "bag_weights"),
-    *("composed", "embedding", "coverage", "embedder"),
-)
-"""What is stored; all else is computed from it."""
-
 
 def register_extensions() -> None:
     """Register the attributes, once.
@@ -38,6 +32,7 @@ def register_extensions() -> None:
         InputError: Another package has an attribute of the same name.
     """
     # they import this module
+    from spacy_embed.pipeline.doc_values import DOC_VALUES
     from spacy_embed.pipeline.sense_attributes import SENSE_VALUES, token_sense, token_sense_probs, token_sense_vector
     from spacy_embed.pipeline.word_mover import flows_of, transport_of, wmd_of
 
