@@ -31,6 +31,7 @@ from spacy_embed.bags import Bags
 from spacy_embed.cli.main import app
 from spacy_embed.cli.queries import encode_queries
 from spacy_embed.evaluation.judgements import Qrels, Query, read_qrels, read_queries
+from spacy_embed.evaluation.significance import holm
 from spacy_embed.retrieval.ranking import Hits
 from spacy_embed.retrieval.snapshot import Snapshot
 from spacy_embed.training.hard_negatives import ndcg
@@ -133,15 +134,6 @@ def p_value(outcome: Outcome, seed: int) -> float:
         n_resamples=9_999, batch=500, random_state=seed,
     )  # fmt: skip
     return float(result.pvalue)
-
-
-def holm(p: list[float]) -> list[float]:
-    """Corrected by Holm (1979)."""
-    order = np.argsort(p)
-    stepped = np.maximum.accumulate(np.array(p)[order] * (len(p) - np.arange(len(p))))
-    corrected = np.empty(len(p))
-    corrected[order] = np.minimum(stepped, 1.0)
-    return corrected.tolist()
 
 
 def main() -> None:

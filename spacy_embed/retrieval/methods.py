@@ -35,6 +35,12 @@ class Eligible(NamedTuple):
         n_kept = int(np.count_nonzero(mask))
         return cls(np.flatnonzero(~mask), np.flatnonzero(mask) if n_kept * _FEW < len(mask) else None)
 
+    def mask(self, n: int) -> NDArray[np.bool_]:
+        """bool[n], over all ``n`` positions."""
+        mask = np.ones(n, bool)
+        mask[self.absent] = False
+        return mask
+
 
 class Cosine:
     """Cosine of query and document embeddings, exactly: a matrix product in float32, then the best again in float64.

@@ -80,9 +80,7 @@ class SoftBm25:
             k: Hits a query.
             eligible: The documents that may be hits.
         """
-        mask = np.ones(len(self.documents), bool)
-        mask[eligible.absent] = False
-        documents = self.documents
+        documents, mask = self.documents, eligible.mask(len(self.documents))
 
         def ranked(matched: "_Matched") -> Hits:
             scores = np.zeros(len(documents), np.float32)

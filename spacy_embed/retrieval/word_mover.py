@@ -56,8 +56,7 @@ class WordMover:
             k: Hits a query.
             eligible: The documents that may be hits.
         """
-        mask = np.ones(len(self.index), bool)
-        mask[eligible.absent] = False
+        mask = eligible.mask(len(self.index))
         found = self.index.search(queries.bags, k, extra=queries.extra, eligible=mask, threads=queries.threads)
         for nearest in found:
             yield _by_distance(nearest.positions, nearest.distances, k, self.ids)
