@@ -45,19 +45,25 @@ def shared_data():
     return folder
 
 
+def forms_of_texts(code):
+    """The distinct lookup forms of TEXTS in a language, sorted."""
+    from spacy_embed.pipeline.language_pipelines import default_pipeline, lookup_forms_of
+
+    nlp = default_pipeline(code)
+    lookup = lookup_forms_of(nlp)
+    return sorted({form for doc in nlp.pipe(TEXTS[code]) for form in lookup.forms(doc) if form})
+
+
 @pytest.fixture(scope="session")
 def tables(tmp_path_factory):
     """One saved table a language: random unit vectors for every form of TEXTS, the same ones in every run."""
     from spacy_embed.embedding import unit_rows
-    from spacy_embed.pipeline.language_pipelines import default_pipeline, lookup_forms_of
     from spacy_embed.vectors import WordTable
 
     folder = tmp_path_factory.mktemp("tables")
     made = {}
     for seed, code in enumerate(LANGUAGES):
-        nlp = default_pipeline(code)
-        lookup = lookup_forms_of(nlp)
-        forms = sorted({form for doc in nlp.pipe(TEXTS[code]) for form in lookup.forms(doc) if form})
+        forms = forms_of_texts(code)
         rows = unit_rows(np.random.default_rng(seed).normal(size=(len(forms), 64)))
         made[code] = WordTable.build(forms, rows).save(folder / code)
     return made

@@ -2,8 +2,8 @@
 
 import pytest
 
-from spacy_embed.pipeline.language_pipelines import default_pipeline, lookup_forms_of
-from tests.conftest import LANGUAGES, TEXTS
+from spacy_embed.pipeline.language_pipelines import default_pipeline
+from tests.conftest import LANGUAGES, TEXTS, forms_of_texts
 from tests.vectors.sense_models import sense_table
 
 
@@ -13,10 +13,7 @@ def sense_tables(tmp_path_factory):
     folder = tmp_path_factory.mktemp("senses")
     made = {}
     for seed, code in enumerate(LANGUAGES):
-        nlp = default_pipeline(code)
-        lookup = lookup_forms_of(nlp)
-        forms = sorted({form for doc in nlp.pipe(TEXTS[code]) for form in lookup.forms(doc) if form})
-        made[code] = sense_table(seed, tuple(forms[:-1])).save(folder / code)
+        made[code] = sense_table(seed, tuple(forms_of_texts(code)[:-1])).save(folder / code)
     return made
 
 

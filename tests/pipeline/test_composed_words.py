@@ -8,11 +8,11 @@ from spacy.training import Example
 
 from spacy_embed.errors import InputError
 from spacy_embed.pipeline.doc_embedder import attach
-from spacy_embed.pipeline.language_pipelines import default_pipeline, lookup_forms_of
+from spacy_embed.pipeline.language_pipelines import default_pipeline
 from spacy_embed.transport.exact import word_movers_distance
 from spacy_embed.vectors import WordTable
 from spacy_embed.vectors.subwords import subword_table
-from tests.conftest import LANGUAGES, TEXTS
+from tests.conftest import LANGUAGES, TEXTS, forms_of_texts
 
 LONGER = {
     "en": "The bridges flooded an unheard riverbank, an unheard one",
@@ -29,9 +29,7 @@ def fasttext_tables(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fasttext")
     made = {}
     for seed, code in enumerate(LANGUAGES):
-        nlp = default_pipeline(code)
-        lookup = lookup_forms_of(nlp)
-        forms = sorted({form for doc in nlp.pipe(TEXTS[code]) for form in lookup.forms(doc) if form})[::2]
+        forms = forms_of_texts(code)[::2]
         rng = np.random.default_rng(seed)
         table = subword_table(forms, rng.normal(size=(len(forms), 16)), rng.normal(size=(300, 16)), 1, 4)
         made[code] = table.save(folder / code)
