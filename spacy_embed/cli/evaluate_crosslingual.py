@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spacy_embed.cli.console import by_language, note, output, print_json, require_search
-from spacy_embed.cli.evaluation_inputs import JsonOption, NameOption, listed
+from spacy_embed.cli.evaluation_inputs import JsonOption, NameOption, listed, measures_asked
 from spacy_embed.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -49,12 +49,10 @@ def crosslingual_command(
     """Search the documents of each language with the queries of each: one matrix a method, and a heat map."""
     require_search("evaluate an index")
     from spacy_embed.evaluation.crosslingual import evaluate_directions, translations
-    from spacy_embed.evaluation.measures import parse_measures
 
     if judged_by not in ("queries", "documents"):
         raise InputError(f"--judged-by is 'queries' or 'documents', got {judged_by!r}.")
-    asked_measures = listed(measures or ("P@1,MRR" if parallel else "nDCG@10"), "measure")
-    parse_measures(asked_measures)
+    asked_measures = measures_asked(measures or ("P@1,MRR" if parallel else "nDCG@10"))
     documents = _documents(indexes)
     names = listed(methods, "method")
     for searched in documents.values():

@@ -1,7 +1,7 @@
 """``spacy-embed evaluate retrieval``: methods that rank the documents of an index, against judgements."""
 
 import random
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +22,7 @@ from spacy_embed.cli.evaluation_inputs import (
     TestOption,
     check_names,
     listed,
+    measures_asked,
     name_of_folder,
     note_what_is_missing,
     read_judged,
@@ -55,18 +56,15 @@ def retrieval_command(
     require_search("evaluate an index")
     from spacy_embed.atomic_files import make_folder
     from spacy_embed.cli.evaluation_report import finish
+    from spacy_embed.cli.queries import encode_with
     from spacy_embed.evaluation import retrieval
-    from spacy_embed.evaluation.judgements import Query
-    from spacy_embed.evaluation.measures import MEASURES, parse_measures
     from spacy_embed.evaluation.retrieval_result import MethodResult
     from spacy_embed.pipeline.query_encoder import QueryEncoder
-    from spacy_embed.retrieval.queries import Queries
     from spacy_embed.retrieval.snapshot import Snapshot
 
     opened = Snapshot(index)
     names = [opened.check_method(method) for method in listed(methods, "method")]
-    asked_measures = listed(measures, "measure") if measures else list(MEASURES)
-    parse_measures(asked_measures)
+    asked_measures = measures_asked(measures)
     asked, judgements = read_judged(queries, qrels, dataset)
     judged = retrieval.judged_queries(asked, judgements, opened, without_relevant=True)
     if sample is not None and sample < len(judged):
@@ -75,17 +73,12 @@ def retrieval_command(
     external = read_runs(run or [], judgements, set(opened.ids))
     check_names([*names, *external], baseline, test)
     note_what_is_missing(judgements, judged, opened.ids, qrels)
-    encoder = QueryEncoder(opened)
-
-    def encode(some: Sequence[Query]) -> Queries:
-        return encoder([query.text for query in some], [query.lang if lang == "auto" else lang for query in some])
-
     if out is not None:
         make_folder(out)
     found = retrieval.evaluate_methods(
         opened,
         judged,
-        encode,
+        partial(encode_with, QueryEncoder(opened), lang=lang),
         judgements,
         names,
         retrieval.Search(depth, where, threads),

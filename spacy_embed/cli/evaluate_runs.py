@@ -19,7 +19,7 @@ from spacy_embed.cli.evaluation_inputs import (
     SeedOption,
     TestOption,
     check_names,
-    listed,
+    measures_asked,
     read_judged,
     read_runs,
     scores_of,
@@ -46,11 +46,9 @@ def run_command(
     from spacy_embed.atomic_files import make_folder
     from spacy_embed.cli.evaluation_report import finish
     from spacy_embed.evaluation.judgements import Query
-    from spacy_embed.evaluation.measures import MEASURES, parse_measures
     from spacy_embed.evaluation.retrieval_result import MethodResult
 
-    asked_measures = listed(measures, "measure") if measures else list(MEASURES)
-    parse_measures(asked_measures)
+    asked_measures = measures_asked(measures)
     asked, judgements = read_judged(queries, qrels, dataset, texts=False)
     external = read_runs(runs, judgements, None)
     check_names(list(external), baseline, test)

@@ -39,6 +39,15 @@ def listed(names: str, what: str) -> list[str]:
     return found
 
 
+def measures_asked(names: str | None) -> list[str]:
+    """Names of measures with commas between them, or those that are shown by default. Raises InputError."""
+    from spacy_embed.evaluation.measures import MEASURES, parse_measures
+
+    asked = listed(names or ",".join(MEASURES), "measure")
+    parse_measures(asked)
+    return asked
+
+
 def read_judged(
     queries: Path | None, qrels: Path | None, dataset: str | None, *, texts: bool = True
 ) -> tuple[list["Query"], "Qrels"]:

@@ -17,8 +17,13 @@ def encode_queries(index: Snapshot, queries: Sequence[Query], lang: str = AUTO) 
     Raises:
         InputError: Unknown language.
     """
+    return encode_with(QueryEncoder(index), queries, lang)
+
+
+def encode_with(encoder: QueryEncoder, queries: Sequence[Query], lang: str = AUTO) -> Queries:
+    """The same by an encoder that is there already."""
     langs = [query.lang if lang == AUTO else lang for query in queries]
-    return QueryEncoder(index)([query.text for query in queries], langs)
+    return encoder([query.text for query in queries], langs)
 
 
 def refuse_unknown(index: Snapshot, encoded: Queries, i: int, query: str, method: str) -> None:

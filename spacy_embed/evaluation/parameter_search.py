@@ -44,7 +44,9 @@ def standard_error(differences: Doubles1d) -> float:
     """Of the mean of paired differences; infinite for fewer than two."""
     if len(differences) < 2:
         return float("inf")
-    return float(differences.std(ddof=1) / np.sqrt(len(differences)))
+    from scipy.stats import sem
+
+    return float(sem(differences))
 
 
 def choose(search: Search, training: Ints1d) -> Setting:

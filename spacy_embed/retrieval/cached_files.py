@@ -1,5 +1,8 @@
 """Files beside a generation that can be made again at any time, named ``KIND.NAME.COUNT.SUFFIX``."""
 
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from spacy_embed.retrieval import manifest as files
@@ -25,6 +28,18 @@ def smaller(file: Path) -> list[Path]:
     *stem, _, suffix = file.name.split(".")
     found = [other for other in file.parent.glob(f"{'.'.join(stem)}.*.{suffix}") if count_of(other) < count_of(file)]
     return sorted(found, key=count_of)
+
+
+@contextmanager
+def new_cached_file(file: Path) -> Iterator[Path]:
+    """A path to write it at: it takes its place when the block ends without an error, and smaller ones are removed."""
+    temporary = file.with_name(f".{uuid.uuid4().hex}.tmp")
+    try:
+        yield temporary
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+    remove_smaller(file)
 
 
 def remove_smaller(file: Path) -> None:

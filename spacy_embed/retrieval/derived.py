@@ -3,7 +3,6 @@
 import os
 import shutil
 import sqlite3
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 
 from spacy_embed.embedding import unit_rows
 from spacy_embed.progress import progress_bar
-from spacy_embed.retrieval.cached_files import cache_folder, count_of, remove_smaller, smaller
+from spacy_embed.retrieval.cached_files import cache_folder, count_of, new_cached_file, smaller
 from spacy_embed.retrieval.filters import OWN_FIELDS, DocumentFields
 from spacy_embed.retrieval.fits import embed
 from spacy_embed.retrieval.generation import GenerationReader
@@ -58,8 +57,7 @@ def _mapped(file: Path, dim: int) -> Floats2d | None:
 
 
 def _embed_into_file(file: Path, reader: GenerationReader, name: str, langs: Langs) -> Floats2d:
-    temporary = file.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
+    with new_cached_file(file) as temporary:
         units = np.lib.format.open_memmap(temporary, "w+", np.float32, (reader.manifest.positions, reader.manifest.dim))
         if hasattr(os, "posix_fallocate"):
             # a disk that is full says so here, not when a page of the map finds no room
@@ -74,10 +72,6 @@ def _embed_into_file(file: Path, reader: GenerationReader, name: str, langs: Lan
                 units[:start] = known
         _embed_into(units, reader, name, langs, start)
         units.flush()
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
-    remove_smaller(file)
     return np.asarray(units)
 
 
@@ -124,8 +118,8 @@ def _opened(file: Path) -> DocumentFields | None:
 
 
 def _fill_file(file: Path, reader: GenerationReader) -> DocumentFields:
-    temporary = file.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
+    # an open file is the same under its new name
+    with new_cached_file(file) as temporary:
         for older in smaller(file)[-1:]:
             whole = _opened(older)
             if whole is not None:
@@ -133,11 +127,6 @@ def _fill_file(file: Path, reader: GenerationReader) -> DocumentFields:
                 shutil.copyfile(older, temporary)
         fields = DocumentFields(temporary)
         _fill(fields, reader)
-        # an open file is the same under its new name
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
-    remove_smaller(file)
     return fields
 
 

@@ -71,12 +71,14 @@ def feed_terms(queries: Bags, documents: Bags, first: "Sequence[Hits]") -> Bags:
         documents: Weighted terms.
         first: The documents of each query.
     """
+    from sklearn.preprocessing import normalize
+
     n_terms = 1 + max((int(bags.rows.max()) for bags in (queries, documents) if len(bags.rows)), default=0)
     fed = []
     for i, hits in enumerate(first):
-        query = _unit(queries.slice(i, i + 1).to_csr(n_terms))
+        query = normalize(queries.slice(i, i + 1).to_csr(n_terms))
         if len(hits.positions):
-            nearest = _unit(documents.take(hits.positions).to_csr(n_terms))
+            nearest = normalize(documents.take(hits.positions).to_csr(n_terms))
             centre = np.asarray(nearest.sum(axis=0)).ravel() / len(hits.positions)
             heaviest = np.argsort(-centre, kind="stable")[:TERMS]
             heaviest = heaviest[centre[heaviest] > 0]
@@ -99,9 +101,3 @@ def feed_vectors(queries: Floats2d, units: Floats2d, first: "Sequence[Hits]") ->
         if len(hits.positions):
             fed[i] += BETA * units[hits.positions].mean(axis=0)
     return fed
-
-
-def _unit(rows: Any) -> Any:
-    lengths = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
-    scale = np.divide(1.0, lengths, out=np.zeros(len(lengths)), where=lengths > 0)
-    return sparse.diags_array(scale) @ rows

@@ -1,8 +1,8 @@
 """Passages of an index's documents by a sentence encoder, made when they are first asked for, and kept."""
 
 import re
-import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from spacy_embed.embedding import unit_rows
 from spacy_embed.progress import advance, progress_bar
-from spacy_embed.retrieval.cached_files import cache_folder, count_of, remove_smaller, smaller
+from spacy_embed.retrieval.cached_files import cache_folder, count_of, new_cached_file, smaller
 from spacy_embed.retrieval.generation import GenerationReader
 from spacy_embed.types import Floats2d, Offsets
 from spacy_embed.vectors.distilled import built_in_encoder
@@ -116,14 +116,6 @@ def _opened(file: Path | None) -> SentenceVectors | None:
 
 
 def _keep(made: SentenceVectors, file: Path) -> None:
-    temporary = file.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            np.savez(stream, units=made.units, offsets=made.offsets)
-        temporary.replace(file)
-    except OSError:
-        # a full disk, or a folder that is only read: the answer needs no file
-        return
-    finally:
-        temporary.unlink(missing_ok=True)
-    remove_smaller(file)
+    # a full disk, or a folder that is only read: the answer needs no file
+    with suppress(OSError), new_cached_file(file) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, units=made.units, offsets=made.offsets)
