@@ -1,0 +1,10 @@
+import pytest
+
+from tests.cluster.processes import running_cluster
+
+
+@pytest.fixture(scope="session")
+def cluster_address(tmp_path_factory):
+    """The scheduler of a cluster of two workers that all tests share; a worker that is killed comes back."""
+    with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster.address
