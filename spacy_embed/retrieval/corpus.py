@@ -1,8 +1,9 @@
 """Corpora: BEIR folders, files, folders of text, and pipes, streamed, with every fault located."""
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 from spacy_embed.errors import InputError
 from spacy_embed.retrieval.corpus_formats import (
@@ -14,7 +15,7 @@ from spacy_embed.retrieval.corpus_formats import (
     read_text_lines,
 )
 from spacy_embed.retrieval.seen_ids import SeenIds
-from spacy_embed.retrieval.text_lines import STANDARD_INPUT, Fault, ReadingPlace, Report, refuse
+from spacy_embed.retrieval.text_lines import STANDARD_INPUT, Fault, FilePart, ReadingPlace, Report, refuse
 
 _CHECKED_AT_ONCE = 512
 _LOCATED = 9
@@ -65,7 +66,7 @@ class Corpus:
     def _report_repeated(self, document: Document) -> None:
         first = "an earlier document"
         self._repeated += 1
-        if not self._is_pipe and self._repeated <= _LOCATED:
+        if not self.is_pipe and self._repeated <= _LOCATED:
             # read again from the start: only a fault is worth the time, and no place is kept for each document
             others = Corpus(self.path, lines=self.lines)._documents(lambda _: None)
             first = next((other.where for other in others if other.id == document.id), first)
@@ -73,43 +74,64 @@ class Corpus:
         self.report(Fault.at(document.where, reason, document.text))
 
     @property
-    def _is_pipe(self) -> bool:
+    def is_pipe(self) -> bool:
+        """Whether it can be read only once, from its start."""
         return self.path == STANDARD_INPUT or self.path.is_fifo()
 
     def _documents(self, report: Report) -> Iterator[Document]:
         path = self.path
-        if self._is_pipe:
+        if self.is_pipe:
             return read_pipe(path, report)
-        if not path.exists():
-            raise InputError(f"There is no corpus at {path}: check the path.")
-        if path.is_file():
-            return self._read([path], report)
-        if not path.is_dir():
-            raise InputError(f"{path} is neither a file nor a folder.")
-        own = beir_file(path, "corpus")
-        if own is not None:
-            return self._read([own], report)
-        folders = [folder for folder in sorted(path.iterdir()) if folder.is_dir()]
-        nested = [file for folder in folders if (file := beir_file(folder, "corpus"))]
-        if nested:
-            return self._read(nested, report, nested=True)
-        texts = sorted(file for file in path.rglob("*") if file.is_file() and file.name.endswith(TEXT_SUFFIXES))
-        if not texts:
-            raise InputError(
-                f"{path} holds neither corpus.jsonl nor .txt files: expected a BEIR folder or a folder of text."
-            )
-        self._place = _place_in(texts)
-        return (read_text_lines if self.lines else read_text_files)(texts, path, report, self._place)
-
-    def _read(self, files: list[Path], report: Report, *, nested: bool = False) -> Iterator[Document]:
-        self._place = _place_in(files)
-        for file in files:
-            for document in read_file(file, report, self._place):
-                yield document._replace(id=f"{file.parent.name}/{document.id}") if nested else document
+        found = corpus_files(path, lines=self.lines)
+        self._place = ReadingPlace(sum(file.stat().st_size for file in found.files))
+        return chain.from_iterable(found.documents_of(file, report, self._place) for file in found.files)
 
 
-def _place_in(files: list[Path]) -> ReadingPlace:
-    return ReadingPlace(sum(file.stat().st_size for file in files))
+class CorpusFiles(NamedTuple):
+    """The files of a corpus, and how they are read."""
+
+    kind: Literal["rows", "texts", "lines"]
+    """Each file by its suffix; a document a file; or a document a line."""
+    files: list[Path]
+    root: Path
+    """What the ids of texts and lines are relative to."""
+    is_nested: bool = False
+    """Ids begin with the folder of their file."""
+
+    def documents_of(
+        self, file: Path, report: Report, place: ReadingPlace, part: FilePart | None = None
+    ) -> Iterator[Document]:
+        """The documents of one file, or of a part of it."""
+        if self.kind == "texts":
+            yield from read_text_files([file], self.root, report, place)
+        elif self.kind == "lines":
+            yield from read_text_lines([file], self.root, report, place, part)
+        else:
+            for document in read_file(file, report, place, part):
+                yield document._replace(id=f"{file.parent.name}/{document.id}") if self.is_nested else document
+
+
+def corpus_files(path: Path, *, lines: bool = False) -> CorpusFiles:
+    """The files of a corpus that is no pipe, see ``Corpus``. Raises InputError when there are none."""
+    if not path.exists():
+        raise InputError(f"There is no corpus at {path}: check the path.")
+    if path.is_file():
+        return CorpusFiles("rows", [path], path.parent)
+    if not path.is_dir():
+        raise InputError(f"{path} is neither a file nor a folder.")
+    own = beir_file(path, "corpus")
+    if own is not None:
+        return CorpusFiles("rows", [own], path)
+    folders = [folder for folder in sorted(path.iterdir()) if folder.is_dir()]
+    nested = [file for folder in folders if (file := beir_file(folder, "corpus"))]
+    if nested:
+        return CorpusFiles("rows", nested, path, is_nested=True)
+    texts = sorted(file for file in path.rglob("*") if file.is_file() and file.name.endswith(TEXT_SUFFIXES))
+    if not texts:
+        raise InputError(
+            f"{path} holds neither corpus.jsonl nor .txt files: expected a BEIR folder or a folder of text."
+        )
+    return CorpusFiles("lines" if lines else "texts", texts, path)
 
 
 def read_corpus(path: Path, *, lines: bool = False) -> Iterator[Document]:

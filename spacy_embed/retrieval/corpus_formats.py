@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spacy_embed.errors import InputError, require
-from spacy_embed.retrieval.text_lines import Fault, ReadingPlace, Report, name_of, read_lines
+from spacy_embed.retrieval.text_lines import Fault, FilePart, ReadingPlace, Report, name_of, read_lines
 
 TEXT_SUFFIXES = (".txt", ".txt.gz")
 _JSON_SUFFIXES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
@@ -36,17 +36,27 @@ class Document(NamedTuple):
         return f"{self.title}\n{self.text}" if self.title else self.text
 
 
-def read_file(path: Path, report: Report, place: ReadingPlace) -> Iterator[Document]:
-    """The documents of one file, by its suffix. Raises InputError for a suffix that says nothing."""
+def read_file(path: Path, report: Report, place: ReadingPlace, part: FilePart | None = None) -> Iterator[Document]:
+    """The documents of one file, by its suffix, or of a part of it where ``is_divisible`` says that it has parts.
+
+    Raises:
+        InputError: The suffix says nothing.
+    """
     if path.name.endswith(_JSON_SUFFIXES):
-        return _json_documents(path, report, place)
+        return _json_documents(path, report, place, part)
     if path.name.endswith(_CSV_SUFFIXES):
         return _csv_documents(path, report, place)
     if path.suffix == ".parquet":
-        return _parquet_documents(path, report, place)
+        return _parquet_documents(path, report, place, part)
     if path.name.endswith(TEXT_SUFFIXES):
-        return read_text_lines([path], path.parent, report, place)
+        return read_text_lines([path], path.parent, report, place, part)
     raise InputError(f"{path} is no corpus that can be read: expected .jsonl, .csv, .tsv, .parquet or .txt (or .gz).")
+
+
+def is_divisible(path: Path) -> bool:
+    """Whether a part of a file's lines, or of its row groups, can be read without the rest."""
+    # a record of CSV may reach over lines
+    return not path.name.endswith((".gz", *_CSV_SUFFIXES))
 
 
 def read_pipe(path: Path, report: Report) -> Iterator[Document]:
@@ -112,8 +122,10 @@ def _fault(fields: Any, *, may_hold_surrogates: bool) -> str:
     return ""
 
 
-def _json_documents(path: Path, report: Report, place: ReadingPlace) -> Iterator[Document]:
-    for number, line in read_lines(path, report, place):
+def _json_documents(
+    path: Path, report: Report, place: ReadingPlace, part: FilePart | None = None
+) -> Iterator[Document]:
+    for number, line in read_lines(path, report, place, part=part):
         yield from _document_of_line(line, str(path), number, report)
 
 
@@ -184,12 +196,15 @@ class _CsvLines:
         return line + "\n"
 
 
-def _parquet_documents(path: Path, report: Report, place: ReadingPlace) -> Iterator[Document]:
+def _parquet_documents(
+    path: Path, report: Report, place: ReadingPlace, part: FilePart | None = None
+) -> Iterator[Document]:
     parquet = require("pyarrow.parquet", extra="search", purpose="read Parquet")
-    number = 0
+    number = part.before if part else 0
     try:
         file = parquet.ParquetFile(path)
-        for batch in file.iter_batches(batch_size=1000):
+        groups = range(part.start, part.stop) if part else None
+        for batch in file.iter_batches(batch_size=1000, row_groups=groups):
             place.advance(path.stat().st_size * batch.num_rows / file.metadata.num_rows)
             for fields in batch.to_pylist():
                 number += 1
@@ -214,9 +229,11 @@ def read_text_files(files: Iterable[Path], folder: Path, report: Report, place: 
             yield Document(file.relative_to(folder).as_posix(), "", "", text, {}, str(file))
 
 
-def read_text_lines(files: Iterable[Path], folder: Path, report: Report, place: ReadingPlace) -> Iterator[Document]:
-    """A document a line."""
+def read_text_lines(
+    files: Iterable[Path], folder: Path, report: Report, place: ReadingPlace, part: FilePart | None = None
+) -> Iterator[Document]:
+    """A document a line, of all lines or of a part of each file."""
     for file in files:
         name = file.relative_to(folder).as_posix()
-        for number, line in read_lines(file, report, place):
+        for number, line in read_lines(file, report, place, part=part):
             yield Document(f"{name}:{number}", "", "", line, {}, f"{file}, line {number}")

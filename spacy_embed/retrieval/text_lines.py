@@ -49,6 +49,17 @@ def refuse(fault: Fault) -> None:
     raise InputError(fault.message)
 
 
+class FilePart(NamedTuple):
+    """Some lines of a file, or row groups of a Parquet file."""
+
+    start: int
+    """The byte at which the first line begins, or the first row group."""
+    stop: int
+    """The byte behind the last line, or the row group behind the last."""
+    before: int
+    """How many lines or rows stand before it in the file."""
+
+
 class ReadingPlace:
     """How far into how many bytes a reader is."""
 
@@ -90,7 +101,12 @@ def name_of(path: Path) -> str:
 
 
 def read_lines(
-    path: Path, report: Report = refuse, place: ReadingPlace | None = None, *, blank: bool = False
+    path: Path,
+    report: Report = refuse,
+    place: ReadingPlace | None = None,
+    *,
+    blank: bool = False,
+    part: FilePart | None = None,
 ) -> Iterator[tuple[int, str]]:
     """Number and text of each line, in UTF-8, without its end.
 
@@ -99,6 +115,7 @@ def read_lines(
         report: What becomes of a line that is not UTF-8, or of a file that ends too soon.
         place: Told how far it is.
         blank: Keep blank lines.
+        part: Read no more than these lines of a plain file; all by default.
 
     Raises:
         InputError: There is no such file, or a fault as ``report`` sees fit.
@@ -106,7 +123,8 @@ def read_lines(
     number, name = 0, name_of(path)
     try:
         with (place or ReadingPlace()).open(path) as stream:
-            for number, raw in enumerate(stream, start=1):
+            lines = _lines_of(stream, part) if part else stream
+            for number, raw in enumerate(lines, start=part.before + 1 if part else 1):
                 raw = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
                 try:
                     line = raw.decode("utf-8")
@@ -120,6 +138,14 @@ def read_lines(
         raise InputError(f"There is no file at {path}: check the path.") from error
     except (OSError, EOFError, zlib.error) as error:
         report(Fault(name, 0, f"cannot be read after line {number} ({error})."))
+
+
+def _lines_of(stream: BinaryIO, part: FilePart) -> Iterator[bytes]:
+    stream.seek(part.start)
+    left = part.stop - part.start
+    while left > 0 and (line := stream.readline()):
+        left -= len(line)
+        yield line
 
 
 def read_json_lines(
