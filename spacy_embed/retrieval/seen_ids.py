@@ -9,6 +9,13 @@ from numpy.typing import NDArray
 from spacy_embed.vectors.key_index import encode_words
 
 
+def id_hashes(ids: Sequence[str]) -> NDArray[np.uint64]:
+    """uint64[n], a hash of each id."""
+    # what is not compared must not collide: a cryptographic hash
+    digests = b"".join(blake2b(word, digest_size=8).digest() for word in encode_words(ids))
+    return np.frombuffer(digests, "<u8").astype(np.uint64)
+
+
 class SeenIds:
     """Hashes of ids in a few sorted runs. Two of ten million ids share a hash once in some 400,000 corpora."""
 
@@ -17,9 +24,7 @@ class SeenIds:
 
     def repeated(self, ids: Sequence[str]) -> list[int]:
         """Add ids, and give the positions of those that were there before, or stand there twice."""
-        # what is not compared must not collide: a cryptographic hash
-        digests = b"".join(blake2b(word, digest_size=8).digest() for word in encode_words(ids))
-        hashes = np.frombuffer(digests, "<u8").astype(np.uint64)
+        hashes = id_hashes(ids)
         known = np.zeros(len(ids), bool)
         for run in self._runs:
             places = np.minimum(np.searchsorted(run, hashes), len(run) - 1)

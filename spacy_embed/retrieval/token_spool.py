@@ -94,9 +94,9 @@ class TokenSpool:
         Raises:
             InputError: A document could not be encoded, if ``report`` sees fit.
         """
-        waiting: list[_Batch] = []
+        waiting: list[NumberedBatch] = []
         for batch in batches:
-            waiting.append(_Batch(batch, self._waiting.popleft(), self.numbering))
+            waiting.append(NumberedBatch(batch, self._waiting.popleft(), self.numbering))
             self._note(waiting[-1].languages, waiting[-1].faults)
             if len(waiting) >= _CHUNK_BATCHES or sum(len(part.block.ids) for part in waiting) >= _CHUNK_TOKENS:
                 self._write_chunk(waiting)
@@ -104,7 +104,7 @@ class TokenSpool:
         if waiting:
             self._write_chunk(waiting)
 
-    def _write_chunk(self, parts: "list[_Batch]") -> None:
+    def _write_chunk(self, parts: "list[NumberedBatch]") -> None:
         chunk = self.folder / f"{len(self._chunks):06d}"
         lengths = np.concatenate([np.diff(part.block.offsets) for part in parts])
         facts = {
@@ -124,8 +124,14 @@ class TokenSpool:
         return self.numbering.sequences(lambda: map(_read_block, self._chunks))
 
 
-class _Batch:
-    """An encoded batch over the numbers of the whole corpus."""
+class NumberedBatch:
+    """An encoded batch over the numbers of a whole text, which the batch adds its words to.
+
+    Args:
+        batch: Encoded: ``keys``, ``lang``, ``fault``, ``where`` and ``text``.
+        digest: Of what was encoded.
+        numbering: Of the text.
+    """
 
     def __init__(self, batch: pa.RecordBatch, digest: str, numbering: Numbering) -> None:
         self.digest = digest
