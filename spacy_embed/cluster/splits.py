@@ -53,7 +53,11 @@ def plan_splits(path: Path, *, lines: bool = False, split_bytes: int = SPLIT_BYT
     """
     if Corpus(path).is_pipe:
         raise InputError(f"{path} is a pipe, which cannot be cut into parts: write the corpus to a file first.")
-    found = corpus_files(path.resolve(), lines=lines)
+    return split_files(corpus_files(path.resolve(), lines=lines), split_bytes)
+
+
+def split_files(found: CorpusFiles, split_bytes: int = SPLIT_BYTES) -> list[Split]:
+    """Cut files into parts, see ``plan_splits``; their paths are absolute."""
     plan = found._replace(files=[])
     splits: list[Split] = []
     waiting: list[Piece] = []

@@ -37,7 +37,7 @@ class PretokenizedCorpus:
         return self._place.fraction
 
     def __iter__(self) -> Iterator[Document]:
-        files = self._files()
+        files = self.files()
         if all(file.is_file() for file in files):
             self._place = ReadingPlace(sum(file.stat().st_size for file in files))
         is_empty = True
@@ -48,7 +48,8 @@ class PretokenizedCorpus:
         if is_empty:
             raise InputError(f"{self.path} holds no sequences.")
 
-    def _files(self) -> list[Path]:
+    def files(self) -> list[Path]:
+        """What is read, in order. Raises InputError when a folder holds nothing to read."""
         if self.path == STANDARD_INPUT or not self.path.is_dir():
             return [self.path]
         files = sorted(file for file in self.path.rglob("*") if file.is_file() and file.name.endswith(_SUFFIXES))
