@@ -29,7 +29,7 @@ def run_all(client: "Client", task: Callable[..., T], arguments: Sequence[tuple[
 
     places = {_submit(client, task, each): place for place, each in enumerate(arguments)}
     try:
-        for future in as_completed(list(places)):
+        for future in as_completed(list(places), loop=client.loop):
             yield places[future], result_of(future)
             # what was taken is not kept by the cluster
             future.release()
