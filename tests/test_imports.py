@@ -34,6 +34,7 @@ LAYERS = {
     "plots": 2,
     "retrieval": 2,
     "evaluation": 3,
+    "export": 3,
     "pipeline": 3,
     "cli": 4,
 }

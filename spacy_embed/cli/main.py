@@ -10,6 +10,7 @@ from spacy_embed.cli import (
     changes,
     convert,
     evaluate,
+    export,
     fit,
     fit_pairs,
     index,
@@ -43,6 +44,7 @@ app.command("fit")(fit.fit_command)
 app.command("tune")(tune.tune_command)
 app.command("fit-pairs")(fit_pairs.fit_pairs_command)
 app.command("search")(search.search_command)
+app.command("export")(export.export_command)
 app.command("info")(info.info_command)
 app.command("convert")(convert.convert_command)
 app.command("distill")(vectors.distill_command)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from spacy.tokens import Doc, Span
 
+from spacy_embed.embedding import unit_rows
 from spacy_embed.errors import InputError
 from spacy_embed.pipeline.query_encoder import QueryEncoder
 from spacy_embed.pipeline.text_kernel import AUTO, TextKernel
@@ -20,6 +21,7 @@ from spacy_embed.retrieval.hits import Hit
 from spacy_embed.retrieval.manifest import MARKER, read_manifest
 from spacy_embed.retrieval.snapshot import Snapshot
 from spacy_embed.retrieval.text_lines import refuse
+from spacy_embed.types import Floats2d
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -147,6 +149,26 @@ class Index:
         from spacy_embed.retrieval.hit_table import hit_table
 
         return hit_table(self.search_batch(queries, k, method=method, lang=lang, where=where, threads=threads))
+
+    def embed(self, texts: Sequence[str], *, lang: str = "", embedding: str | None = None) -> Floats2d:
+        """Embeddings of queries, for what serves the documents elsewhere: see ``spacy-embed export``.
+
+        Args:
+            texts: The queries.
+            lang: Their language code; "" detects it.
+            embedding: ``tfidf``, ``sif``, ``mean``, ``sum``, or the name of an encoder that the index learned; the
+                documents' must be the same. The one that the index stores unless another is given.
+
+        Returns:
+            float32[texts, dim], rows of length 1, so that an inner product with a document's is their cosine, the score
+            that ``search`` gives; zero rows for texts without a known word, which have no cosine with anything.
+
+        Raises:
+            InputError: Unknown embedding or language.
+        """
+        snapshot, encode, _ = self._current()
+        name = snapshot.check_embedding(embedding or snapshot.manifest.embedding)
+        return unit_rows(snapshot.embed_queries(encode(texts, [lang] * len(texts)), name))
 
     def add(self, documents: Iterable[Mapping[str, Any] | Doc], *, lang: str = AUTO, workers: int = 1) -> Added:
         """Add documents, some thousands a commit.

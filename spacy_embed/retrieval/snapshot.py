@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spacy_embed.embedding import EMBEDDINGS
 from spacy_embed.errors import InputError
 from spacy_embed.neighbor_graph import Graph
 from spacy_embed.retrieval.ann import ApproximateCosine, graph_of
@@ -68,6 +69,13 @@ class Snapshot(OpenedVersion):
     def check_method(self, name: str) -> str:
         """The name, if it names a method or a learned encoder of this index, or composes them. Raises InputError."""
         self._parsed(name)
+        return name
+
+    def check_embedding(self, name: str) -> str:
+        """The name, if it names an embedding or a learned encoder of this index. Raises InputError."""
+        names = [*EMBEDDINGS, *self.reader.learned]
+        if name not in names:
+            raise InputError(f"{self.path} has no embedding {name!r}: expected one of {', '.join(names)}.")
         return name
 
     def _parsed(self, name: str) -> Expression:

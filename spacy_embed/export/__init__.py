@@ -1,0 +1,1 @@
+"""The way out: documents and embeddings of an index, for what serves them elsewhere."""

@@ -1,0 +1,86 @@
+"""A connection to Qdrant, and what goes wrong with it, in one line."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from spacy_embed.errors import InputError, SpacyEmbedError, require
+
+if TYPE_CHECKING:
+    from qdrant_client import QdrantClient
+
+ANSWER_WITHIN = 60
+"""Seconds."""
+
+
+@contextmanager
+def connected(target: str, api_key: str | None = None) -> Iterator["QdrantClient"]:
+    """A client, closed at the end of the block.
+
+    Args:
+        target: ``http://HOST:6333``; ``:memory:`` or a folder for Qdrant's local mode, which needs no server.
+        api_key: What the server asks for, if it does.
+
+    Raises:
+        InputError: It cannot be read, nobody answers, the server refuses the key or what is asked for.
+        SpacyEmbedError: The server failed in the middle.
+        MissingExtraError: qdrant-client is not installed.
+    """
+    qdrant = require("qdrant_client", extra="qdrant", purpose="export to Qdrant")
+    client = _client(qdrant.QdrantClient, target, api_key)
+    from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
+
+    where = shown(target)
+    answered = False
+    try:
+        client.get_collections()
+        answered = True
+        yield client
+    except UnexpectedResponse as error:
+        why = f"{error.status_code} {error.reason_phrase}"
+        if error.status_code in (401, 403):
+            raise InputError(f"Qdrant at {where} refuses the key ({why}): give QDRANT_API_KEY.") from None
+        if not answered:
+            raise InputError(f"What answers at {where} is no Qdrant ({why}): check the address.") from None
+        raise SpacyEmbedError(f"Qdrant failed ({_first_line(error)}): what was there is as it was.") from None
+    except (ApiException, ResponseHandlingException, ValueError) as error:
+        if isinstance(error, SpacyEmbedError):
+            raise
+        if not answered:
+            raise InputError(
+                f"No Qdrant answers at {where} ({_first_line(error)}): check the address, and that the server runs."
+            ) from None
+        raise SpacyEmbedError(f"Qdrant failed ({_first_line(error)}): what was there is as it was.") from None
+    finally:
+        client.close()
+
+
+def shown(target: str) -> str:
+    """A target as it may be printed: without a user, a password or a query."""
+    if "://" not in target:
+        return target
+    parts = urlsplit(target)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _client(make: "type[QdrantClient]", target: str, api_key: str | None) -> "QdrantClient":
+    if not target:
+        raise InputError("Say where Qdrant is: http://HOST:6333 after the index, or QDRANT_URL in the environment.")
+    try:
+        if target == ":memory:":
+            return make(":memory:")
+        if "://" not in target:
+            return make(path=target)
+        with warnings.catch_warnings():
+            # that a key goes over http is ours to say
+            warnings.simplefilter("ignore")
+            return make(url=target, api_key=api_key, timeout=ANSWER_WITHIN, check_compatibility=False)
+    except (ValueError, OSError, RuntimeError) as error:
+        raise InputError(f"Qdrant at {shown(target)} cannot be opened ({_first_line(error)}).") from None
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return " ".join(lines[:2]) if lines else type(error).__name__
