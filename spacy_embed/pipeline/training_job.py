@@ -4,6 +4,7 @@ import json
 import platform
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -23,7 +24,7 @@ from spacy_embed.pipeline.training_corpus import TrainingCorpus
 from spacy_embed.pipeline.workers import WorkerPool
 from spacy_embed.retrieval.locks import only_one
 from spacy_embed.retrieval.text_lines import Report, refuse
-from spacy_embed.retrieval.token_spool import CHUNK, TokenSpool
+from spacy_embed.retrieval.token_spool import CHUNK
 from spacy_embed.training import model_card
 from spacy_embed.training.checkpoints import Checkpoints
 from spacy_embed.training.dimensions import fourth_root
@@ -46,6 +47,25 @@ class Trainer(Protocol):
     def __call__(self, sequences: TokenSequences, *, dim: int, checkpoints: Checkpoints) -> WordTable: ...
 
 
+class Text(Protocol):
+    """A corpus that has been read."""
+
+    @property
+    def languages(self) -> Counter[str]:
+        """Documents that could be encoded, by language."""
+
+    @property
+    def documents(self) -> int:
+        """How many those are."""
+
+    def sequences(self) -> TokenSequences:
+        """The documents that hold any token, in order."""
+
+
+Reader = Callable[[TrainingCorpus, Path, Report], Text]
+"""Reads a corpus into a folder."""
+
+
 @dataclass(frozen=True)
 class TrainingJob:
     """What to train, and on what.
@@ -63,6 +83,7 @@ class TrainingJob:
         checkpoint_every: Epochs between checkpoints; 0 for none.
         wordsim: Files of word pairs and scores that the table is measured on.
         workers: Processes that read.
+        reader: What reads instead of such processes.
     """
 
     method: str
@@ -77,6 +98,7 @@ class TrainingJob:
     checkpoint_every: int = 1
     wordsim: Sequence[Path] = ()
     workers: int = 1
+    reader: Reader | None = None
 
 
 def scratch_folder(out: Path) -> Path:
@@ -118,8 +140,7 @@ def train_table(
     with only_one(scratch, f"Another process is training a table at {out}: wait for it, or choose another place."):
         started = time.perf_counter()
         try:
-            with WorkerPool(1 if job.corpus.pretokenized else job.workers) as pool:
-                spool = job.corpus.spool(scratch / "spool", pool, report)
+            text = _read(job, scratch / "spool", report)
         except BaseException:
             # nothing that the next run could go on with
             if not any((scratch / "spool").glob(f"*/{CHUNK}")):
@@ -127,7 +148,7 @@ def train_table(
             raise
         read_seconds = time.perf_counter() - started
         try:
-            table = _trained(job, spool, scratch, tell)
+            table = _trained(job, text, scratch, tell)
         except InputError:
             # a text that nothing can be learned from, unless epochs or counts are done
             done = scratch / CHECKPOINTS
@@ -135,16 +156,23 @@ def train_table(
                 shutil.rmtree(scratch)
             raise
         table.metadata["card"]["run"]["seconds_of_reading"] = round(read_seconds, 1)
-        text = model_card.model_card(table.metadata["card"], table.metadata["source"])
-        write_table(table, out, overwrite=overwrite, documents={model_card.FILE: text})
+        page = model_card.model_card(table.metadata["card"], table.metadata["source"])
+        write_table(table, out, overwrite=overwrite, documents={model_card.FILE: page})
         shutil.rmtree(scratch)
     return open_table(out)
 
 
-def _trained(job: TrainingJob, spool: TokenSpool, scratch: Path, tell: Callable[[str], None]) -> WordTable:
-    if len(spool.languages) > 1:
-        tell(f"one table for {', '.join(sorted(spool.languages))}: same spellings share a vector")
-    sequences, phrases = _with_phrases(job, spool.sequences(), scratch, tell)
+def _read(job: TrainingJob, folder: Path, report: Report) -> Text:
+    if job.reader is not None:
+        return job.reader(job.corpus, folder, report)
+    with WorkerPool(1 if job.corpus.pretokenized else job.workers) as pool:
+        return job.corpus.spool(folder, pool, report)
+
+
+def _trained(job: TrainingJob, text: Text, scratch: Path, tell: Callable[[str], None]) -> WordTable:
+    if len(text.languages) > 1:
+        tell(f"one table for {', '.join(sorted(text.languages))}: same spellings share a vector")
+    sequences, phrases = _with_phrases(job, text.sequences(), scratch, tell)
     dim = job.dim or _rule_of_thumb(int((sequences.counts >= job.min_count).sum()), tell)
     versions = {"spacy-embed": __version__, **{name: version(name) for name in _LIBRARIES}}
     run = {"method": job.method, "dim": dim, "text": sequences.digest, "settings": job.settings, "versions": versions}
@@ -156,7 +184,7 @@ def _trained(job: TrainingJob, spool: TokenSpool, scratch: Path, tell: Callable[
         run_facts["went_on_after_epoch"] = checkpoints.resumed_after
     card = {
         "dim": table.dim,
-        "corpus": _corpus_facts(job, spool, sequences, phrases),
+        "corpus": _corpus_facts(job, text, sequences, phrases),
         "vocabulary": _vocabulary_facts(sequences, table, job.min_count),
         "run": run_facts,
         "versions": {**versions, "python": platform.python_version()},
@@ -192,12 +220,12 @@ def _rule_of_thumb(n_words: int, tell: Callable[[str], None]) -> int:
 
 
 def _corpus_facts(
-    job: TrainingJob, spool: TokenSpool, sequences: TokenSequences, phrases: Mapping[str, float]
+    job: TrainingJob, text: Text, sequences: TokenSequences, phrases: Mapping[str, float]
 ) -> dict[str, Any]:
-    languages = {lang: n for lang, n in sorted(spool.languages.items()) if lang}
+    languages = {lang: n for lang, n in sorted(text.languages.items()) if lang}
     facts: dict[str, Any] = {
         "files": job.corpus.described(),
-        "documents": spool.documents,
+        "documents": text.documents,
         "tokens": sequences.n_tokens,
         "languages": languages,
         "lookup_forms": job.corpus.lookup_forms(languages),
