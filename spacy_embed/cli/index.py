@@ -94,7 +94,8 @@ def index_command(
         from spacy_embed.pipeline.text_kernel import TextKernel
         from spacy_embed.retrieval.corpus import Corpus
         from spacy_embed.retrieval.encoded import text_batches
-        from spacy_embed.retrieval.index_build import IndexPlan, build_index
+        from spacy_embed.retrieval.index_build import build_index
+        from spacy_embed.retrieval.index_plan import IndexPlan
         from spacy_embed.retrieval.spool import Spool
 
         kernel = TextKernel(

@@ -110,7 +110,8 @@ class MtebSearch:
         from spacy_embed.pipeline.workers import encode_batches
         from spacy_embed.retrieval.corpus_formats import Document
         from spacy_embed.retrieval.encoded import text_batches
-        from spacy_embed.retrieval.index_build import IndexPlan, build_index
+        from spacy_embed.retrieval.index_build import build_index
+        from spacy_embed.retrieval.index_plan import IndexPlan
         from spacy_embed.retrieval.spool import Spool
         from spacy_embed.vectors import load_vectors
 

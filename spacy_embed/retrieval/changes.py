@@ -22,10 +22,11 @@ from spacy_embed.retrieval.encoded import json_text, list_bags
 from spacy_embed.retrieval.generation import DOCUMENT_FIELDS, GenerationReader, open_version
 from spacy_embed.retrieval.generation_writer import GenerationWriter, MappedBatch
 from spacy_embed.retrieval.generations import save_version
-from spacy_embed.retrieval.index_build import SavePipelines
+from spacy_embed.retrieval.index_plan import SavePipelines
 from spacy_embed.retrieval.locks import writer_lock
 from spacy_embed.retrieval.manifest import Manifest, read_manifest
 from spacy_embed.retrieval.new_words import WordFinder
+from spacy_embed.retrieval.remote_push import redone
 from spacy_embed.retrieval.spool import report_faults
 from spacy_embed.retrieval.text_lines import Fault, Report, refuse
 from spacy_embed.retrieval.vector_sources import Tables
@@ -140,6 +141,17 @@ class IndexWriter:
         batches = [b.filter(pa.array([not fault for fault in b.column("fault").to_pylist()])) for b in batches]
         # slow for new words, so done before anybody has to wait
         self.words.prepare(_strings(batches, "keys"))
+        unchanged = self.unchanged
+
+        def commit() -> Commit:
+            self.unchanged = unchanged
+            return self._committed(batches, consumed)
+
+        made = redone(self.index, commit)
+        self.words.forget()
+        return made
+
+    def _committed(self, batches: list[pa.RecordBatch], consumed: int) -> Commit:
         with writer_lock(self.index, self.on_wait):
             manifest = read_manifest(self.index)
             if manifest.index_id != self.index_id:
@@ -155,7 +167,6 @@ class IndexWriter:
                 n_added = self._write(writer, taken)
                 manifest = writer.finish()
             save_version(manifest, self.index)
-        self.words.forget()
         return Commit(n_added - len(gone), len(gone), consumed, manifest.revision)
 
     def _sort_out(self, batches: list[pa.RecordBatch], reader: GenerationReader) -> tuple[list[pa.RecordBatch], Ints1d]:

@@ -2,12 +2,11 @@
 
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 
 from spacy_embed.atomic_files import check_free, fsync, make_folder
@@ -15,63 +14,24 @@ from spacy_embed.embedding import named_embedding
 from spacy_embed.errors import InputError, require_installed
 from spacy_embed.progress import progress_bar
 from spacy_embed.retrieval import manifest as files
-from spacy_embed.retrieval.encoded import form_of, list_bags
-from spacy_embed.retrieval.fit_settings import FitSettings
-from spacy_embed.retrieval.fits import DEFAULTS, CountedBatch, Fits, fit
+from spacy_embed.retrieval.corpus_words import CorpusWords
+from spacy_embed.retrieval.encoded import list_bags
+from spacy_embed.retrieval.fits import CountedBatch, Fits, fit
 from spacy_embed.retrieval.generation import DOCUMENT_FIELDS, GenerationReader
 from spacy_embed.retrieval.generation_writer import GenerationWriter, MappedBatch
 from spacy_embed.retrieval.generations import commit_generation, new_generation
+from spacy_embed.retrieval.index_plan import IndexPlan, SavePipelines, tables_of
 from spacy_embed.retrieval.locks import READERS, only_one, writer_lock
 from spacy_embed.retrieval.manifest import Manifest
 from spacy_embed.retrieval.method_names import check_method
 from spacy_embed.retrieval.origin import save_origin
-from spacy_embed.retrieval.sense_sources import SenseModels, record
+from spacy_embed.retrieval.sense_sources import record
 from spacy_embed.retrieval.spool import Spool, refuse_empty, spooled_bags
-from spacy_embed.retrieval.vector_sources import (
-    Tables,
-    check_tables,
-    distilled_table,
-    provenance,
-    trained_tables,
-    vocabulary_of,
-)
+from spacy_embed.retrieval.vector_sources import Tables, provenance, vocabulary_of
 from spacy_embed.threads import map_ahead
 from spacy_embed.types import Rows
 from spacy_embed.vectors.sense_table import SenseTable
 from spacy_embed.vectors.word_table import WordTable
-
-Source = Literal["tables", "spacy", "train", "distill"]
-
-
-@dataclass(frozen=True)
-class IndexPlan:
-    """How to make an index.
-
-    Attributes:
-        source: Where vectors come from.
-        tables: A table for each language, for ``tables`` and ``spacy``; "" serves the languages that have none.
-        embedding: The embedding that is stored.
-        dim: Dimensions of trained or distilled vectors.
-        seed: Of training.
-        normalize: Use rows of length 1.
-        senses: How the corpus's words became senses; its tables are the models.
-        method: What is searched by default, a name or a composition; "" for ``hybrid``.
-        settings: How words weigh.
-    """
-
-    source: Source = "tables"
-    tables: Tables | None = None
-    embedding: str = "tfidf"
-    dim: int = 256
-    seed: int = 1
-    normalize: bool = False
-    senses: SenseModels | None = None
-    method: str = ""
-    settings: FitSettings = DEFAULTS
-
-
-SavePipelines = Callable[[Path, Sequence[str]], None]
-"""Called with a folder and languages, to keep their pipelines."""
 
 
 def scratch_folder(out: Path) -> Path:
@@ -121,7 +81,7 @@ def build_index(
         refuse_empty(spool)
         shutil.rmtree(scratch / "made", ignore_errors=True)
         manifest = _make_generation(spool, plan, scratch, scratch / "made", save_pipelines, threads)
-        _put_in_place(scratch / "made", manifest, out, overwrite=overwrite)
+        put_in_place(scratch / "made", manifest, out, overwrite=overwrite)
         shutil.rmtree(scratch)
     return manifest
 
@@ -129,9 +89,47 @@ def build_index(
 def _make_generation(
     spool: Spool, plan: IndexPlan, scratch: Path, folder: Path, save_pipelines: SavePipelines, threads: int
 ) -> Manifest:
-    forms = spool.forms
-    tables = _tables(plan, spool, forms, scratch / "distilling")
-    check_tables(tables)
+    words = spool.words
+    tables = tables_of(plan, words.forms, scratch / "distilling", spool.sequences)
+    manifest = begin_generation(folder, plan, words, tables, save_pipelines)
+    reader = GenerationReader(folder, manifest)
+    mapping = RowMapping.of(spool, reader)
+    fits = fit(
+        lambda: counted_batches(spool, mapping, threads),
+        reader.array("vectors"),
+        len(words.terms),
+        plan.settings,
+        normalize=plan.normalize,
+        threads=threads,
+    )
+    fits.save(folder / files.FITS)
+    with GenerationWriter(folder, manifest) as writer:
+        batches = mapped_batches(spool, mapping, threads)
+        write_all(writer, batches, fits, reader.array("vectors"), spool.documents, threads)
+        return writer.finish()
+
+
+def begin_generation(
+    folder: Path, plan: IndexPlan, words: CorpusWords, tables: Tables, save_pipelines: SavePipelines
+) -> Manifest:
+    """Make a generation's folder and write all but the documents and what is fitted on them.
+
+    Words and terms are numbered in an order that depends on nothing but themselves, so that the same corpus gives the
+    same index however its encoding was shared out.
+
+    Args:
+        folder: The folder, new.
+        plan: How.
+        words: Those of the corpus.
+        tables: The table of each language.
+        save_pipelines: Keeps the pipelines of the corpus's languages.
+
+    Returns:
+        The version so far, with nothing in it but the vocabulary.
+
+    Raises:
+        InputError: The vectors know none of the words.
+    """
     folder.mkdir()
     sources = provenance(tables)
     manifest = Manifest(
@@ -146,32 +144,19 @@ def _make_generation(
         senses=record(plan.senses, sources) if plan.senses else {},
         method=plan.method,
         weighting=plan.settings.changed,
-        fitted_on=spool.documents,
+        fitted_on=words.documents,
     )
     save_origin(folder / files.ORIGIN, tables)
     (folder / files.PIPELINES).mkdir()
-    save_pipelines(folder / files.PIPELINES, sorted(spool.languages))
+    save_pipelines(folder / files.PIPELINES, sorted(words.languages))
     (folder / READERS).touch()
     with GenerationWriter(folder, manifest) as writer:
-        key_rows = np.full(len(spool.keys), -1, np.int32)
-        for words in vocabulary_of(forms, _keyed(tables) if plan.senses else tables):
-            writer.add_words(words)
-            key_rows[spool.keys.add(words.keys)] = words.rows
+        for new_words in vocabulary_of(words.forms, _keyed(tables) if plan.senses else tables):
+            writer.add_words(new_words)
         if not writer.n_rows:
-            _refuse_no_coverage(spool)
-        writer.add_terms(list(spool.terms.ids))
-        table = GenerationReader(folder, writer.sync_vocabulary()).array("vectors")
-        fits = fit(
-            lambda: _counted(spool, key_rows, threads),
-            table,
-            len(spool.terms),
-            plan.settings,
-            normalize=plan.normalize,
-            threads=threads,
-        )
-        fits.save(folder / files.FITS)
-        write_all(writer, _mapped(spool, key_rows, threads), fits, table, spool.documents, threads)
-        return writer.finish()
+            _refuse_no_coverage(words)
+        writer.add_terms(words.terms)
+        return writer.sync_vocabulary()
 
 
 def write_all(
@@ -193,23 +178,42 @@ def write_all(
         writer.add_documents(counted(), fits, table, threads)
 
 
-def _counted(spool: Spool, key_rows: Rows, threads: int) -> Iterator[CountedBatch]:
-    for documents, bags, terms in _mapped(spool, key_rows, threads):
+class RowMapping(NamedTuple):
+    """From the numbers of a spool's words and terms to those of an index."""
+
+    keys: Rows
+    """int32[keys], rows of vectors; -1 for a word without one."""
+    terms: Rows
+    """int32[terms]"""
+
+    @classmethod
+    def of(cls, spool: Spool, reader: GenerationReader) -> "RowMapping":
+        """Look up what a spool holds in a vocabulary that holds it."""
+        keys, terms = list(spool.keys.ids), list(spool.terms.ids)
+        return cls(reader.keys("keys").find(keys), reader.keys("term_names").positions(terms))
+
+
+def counted_batches(spool: Spool, mapping: RowMapping, threads: int = 1) -> Iterator[CountedBatch]:
+    """What fits count of the documents of a spool."""
+    for documents, bags, terms in mapped_batches(spool, mapping, threads):
         yield CountedBatch(documents.column("lang").to_pylist(), bags, terms)
 
 
-def _mapped(spool: Spool, key_rows: Rows, threads: int) -> Iterator[MappedBatch]:
+def mapped_batches(spool: Spool, mapping: RowMapping, threads: int = 1) -> Iterator[MappedBatch]:
+    """The documents of a spool with their bags over the rows and terms of an index."""
+
     def mapped(batch: pa.RecordBatch) -> MappedBatch:
         return MappedBatch(
             batch.select(list(DOCUMENT_FIELDS)),
-            spooled_bags(batch).map_rows(key_rows),
-            list_bags(batch.column("terms"), batch.column("term_counts")),
+            spooled_bags(batch).map_rows(mapping.keys),
+            list_bags(batch.column("terms"), batch.column("term_counts")).map_rows(mapping.terms),
         )
 
     return map_ahead(mapped, spool.batches(), threads)
 
 
-def _put_in_place(made: Path, manifest: Manifest, out: Path, *, overwrite: bool) -> None:
+def put_in_place(made: Path, manifest: Manifest, out: Path, *, overwrite: bool) -> None:
+    """Make a finished generation the index at a path, in one step, or the newest of the one that is there."""
     if (out / files.MARKER).is_file():
         with writer_lock(out):
             check_free(out, overwrite=overwrite, marker=files.MARKER)
@@ -225,22 +229,6 @@ def _put_in_place(made: Path, manifest: Manifest, out: Path, *, overwrite: bool)
     fsync(out.parent)
 
 
-def _tables(plan: IndexPlan, spool: Spool, forms: Mapping[str, list[str]], scratch: Path) -> Tables:
-    if plan.source == "train":
-        return trained_tables(spool.sequences, forms, dim=plan.dim, seed=plan.seed)
-    if plan.source == "distill":
-        return dict.fromkeys(forms, distilled_table(forms, scratch, dim=plan.dim))
-    given: Mapping[str, Any] = plan.tables or {}
-    missing = [lang for lang in forms if lang not in given and "" not in given]
-    if missing:
-        raise InputError(
-            f"The corpus has documents in {', '.join(missing)}, but vectors were given for "
-            f"{', '.join(given) or 'none'}: add --vectors {missing[0]}=TABLE."
-        )
-    # a language without documents has queries
-    return {lang: given[lang] if lang in given else given[""] for lang in {**forms, **given} if lang}
-
-
 def _keyed(tables: Tables) -> Tables:
     """Tables whose words are senses, one for each model."""
     distinct = {id(table): table for table in tables.values() if isinstance(table, WordTable)}
@@ -248,10 +236,10 @@ def _keyed(tables: Tables) -> Tables:
     return {lang: keyed[id(table)] for lang, table in tables.items()}
 
 
-def _refuse_no_coverage(spool: Spool) -> None:
-    example = next(iter(spool.keys.ids), None)
+def _refuse_no_coverage(words: CorpusWords) -> None:
+    forms = [form for of_language in words.forms.values() for form in of_language]
     raise InputError(
-        f"The vectors know none of the corpus's {len(spool.keys)} words"
-        + (f" (such as {form_of(example)!r})" if example else "")
+        f"The vectors know none of the corpus's {len(forms)} words"
+        + (f" (such as {forms[0]!r})" if forms else "")
         + ": check their language, and that their keys fit the lookup forms (case, lemma, template)."
     )

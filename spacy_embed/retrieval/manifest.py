@@ -129,8 +129,11 @@ class Manifest:
 
     def save(self, index: Path) -> None:
         """Make this the index's version, in one step."""
-        header = {"format": FORMAT, "version": VERSION, **asdict(self)}
-        write_atomically(index / MARKER, json.dumps(header, ensure_ascii=False, indent=1).encode())
+        write_atomically(index / MARKER, json.dumps(self.header(), ensure_ascii=False, indent=1).encode())
+
+    def header(self) -> dict[str, Any]:
+        """What is written of it."""
+        return {"format": FORMAT, "version": VERSION, **asdict(self)}
 
 
 def read_manifest(index: Path) -> Manifest:
@@ -148,6 +151,11 @@ def read_manifest(index: Path) -> Manifest:
         header = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(f"{file} is damaged ({error}): index the corpus again.") from error
+    return manifest_of(header, str(index), str(file))
+
+
+def manifest_of(header: Any, index: str, file: str) -> Manifest:
+    """The version that was written. Raises InputError, which names the index and the file."""
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise InputError(f"{file} does not describe a '{FORMAT}'.")
     if header.get("version") != VERSION:

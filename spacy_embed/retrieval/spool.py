@@ -14,6 +14,7 @@ from spacy_embed.atomic_files import fsync, write_atomically
 from spacy_embed.bags import Bags
 from spacy_embed.errors import InputError
 from spacy_embed.retrieval.corpus_formats import Document
+from spacy_embed.retrieval.corpus_words import CorpusWords
 from spacy_embed.retrieval.encoded import SEPARATOR, Vocabulary, json_text, list_bags, list_columns
 from spacy_embed.retrieval.text_lines import Fault, Report, refuse
 from spacy_embed.training.sequences import Numbering, SequenceBlock, TokenSequences
@@ -128,13 +129,13 @@ class Spool:
                 yield batch.filter(pa.array([not fault for fault in faults])) if any(faults) else batch
 
     @property
-    def forms(self) -> dict[str, list[str]]:
-        """The vocabulary of each language."""
+    def words(self) -> CorpusWords:
+        """What an index is to know."""
         forms: dict[str, list[str]] = {lang: [] for lang in sorted(self.languages)}
-        for key in self.keys.ids:
+        for key in sorted(self.keys.ids):
             lang, _, form = key.partition(SEPARATOR)
             forms[lang].append(form)
-        return forms
+        return CorpusWords(forms, sorted(self.terms.ids), dict(self.languages))
 
     def sequences(self, lang: str) -> TokenSequences:
         """The forms of each document of a language, in running order."""

@@ -13,7 +13,8 @@ from spacy_embed.pipeline.language_pipelines import default_pipeline
 from spacy_embed.pipeline.text_kernel import TextKernel
 from spacy_embed.pipeline.workers import encode_batches
 from spacy_embed.retrieval.encoded import text_batches
-from spacy_embed.retrieval.index_build import IndexPlan, build_index
+from spacy_embed.retrieval.index_build import build_index
+from spacy_embed.retrieval.index_plan import IndexPlan
 from spacy_embed.retrieval.spool import Spool
 from spacy_embed.vectors import load_vectors
 from spacy_embed.vectors.subwords import subword_table

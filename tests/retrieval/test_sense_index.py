@@ -15,7 +15,8 @@ from spacy_embed.pipeline.sense_forms import sense_forms, senses_of_tokens
 from spacy_embed.pipeline.text_kernel import TextKernel
 from spacy_embed.pipeline.workers import encode_batches
 from spacy_embed.retrieval.encoded import text_batches
-from spacy_embed.retrieval.index_build import IndexPlan, build_index, scratch_folder
+from spacy_embed.retrieval.index_build import build_index, scratch_folder
+from spacy_embed.retrieval.index_plan import IndexPlan
 from spacy_embed.retrieval.spool import Spool
 from spacy_embed.vectors import load_vectors
 from spacy_embed.vectors.sense_table import SenseTable

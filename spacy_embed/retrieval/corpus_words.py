@@ -1,0 +1,38 @@
+"""What an index must know of a corpus before its documents: the words, terms and languages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CorpusWords:
+    """The vocabulary of a corpus; that of its parts merges to that of the whole, in any order.
+
+    Attributes:
+        forms: The lookup forms of each language, ascending; languages ascending.
+        terms: BM25's terms, ascending.
+        languages: Documents by language, in order of first appearance.
+    """
+
+    forms: dict[str, list[str]]
+    terms: list[str]
+    languages: dict[str, int]
+
+    @property
+    def documents(self) -> int:
+        """How many there are."""
+        return sum(self.languages.values())
+
+    @classmethod
+    def merge(cls, parts: "Sequence[CorpusWords]") -> "CorpusWords":
+        """The words of several parts, which stand as in the corpus."""
+        langs = sorted({lang for part in parts for lang in part.forms})
+        languages: dict[str, int] = {}
+        for part in parts:
+            for lang, n in part.languages.items():
+                languages[lang] = languages.get(lang, 0) + n
+        return cls(
+            {lang: sorted(set().union(*(part.forms.get(lang, ()) for part in parts))) for lang in langs},
+            sorted(set().union(*(part.terms for part in parts))),
+            languages,
+        )
