@@ -1,11 +1,12 @@
 """How often words stand near each other: a sparse matrix counted in bounded memory."""
 
 import json
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +66,7 @@ def count_cooccurrences(
     distance: Distance = "harmonic",
     memory: int = 1 << 30,
     workers: int = 1,
+    spill: "SpillRuns | None" = None,
 ) -> Cooccurrences:
     """Count how often each word stands near each other one.
 
@@ -79,6 +81,7 @@ def count_cooccurrences(
         distance: How a pair's weight falls with its distance, see ``pair_weights``.
         memory: Bytes that counting may take, about.
         workers: Threads, which share the memory.
+        spill: What counts the text into runs; None: threads of this process.
 
     Raises:
         InputError: A setting is out of range, or no two words stand near each other.
@@ -100,14 +103,14 @@ def count_cooccurrences(
     if _read_job(folder) == job:
         return open_cooccurrences(folder)
     (folder / _JOB).unlink(missing_ok=True)
-    n_runs = _spill_runs(corpus, weights.units, sides, memory, workers, folder)
-    if not n_runs:
+    spilled = folder / "runs"
+    spilled.mkdir(exist_ok=True)
+    runs = (spill or _spill_corpus)(corpus, weights.units, sides, memory, workers, spilled)
+    if not runs:
         raise InputError("No two words of the vocabulary stand in one sequence: give longer sequences of words.")
-    runs = open_runs(folder, n_runs)
-    offsets = _write_matrix(merged(runs, memory // _MERGE_BYTES), len(corpus.words), weights.per_one, folder)
+    offsets = _write_matrix(merged(runs, merged_at_once(memory)), len(corpus.words), weights.per_one, folder)
     del runs
-    for file in (*folder.glob("pairs-*.npy"), *folder.glob("totals-*.npy")):
-        file.unlink()
+    shutil.rmtree(spilled)
     np.save(folder / "offsets.npy", offsets)
     # the last: counts are there once it is
     write_atomically(folder / _JOB, json.dumps(job).encode())
@@ -126,12 +129,62 @@ def open_cooccurrences(folder: Path) -> Cooccurrences:
     return Cooccurrences(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in Cooccurrences._fields))
 
 
-def _spill_runs(
+class SpillRuns(Protocol):
+    """Counts a text into sorted runs, in a folder that is there."""
+
+    def __call__(
+        self,
+        corpus: FrequentWords,
+        weights: NDArray[np.uint64],
+        sides: Sides,
+        memory: int,
+        workers: int,
+        folder: Path,
+    ) -> list[Run]: ...
+
+
+def merged_at_once(memory: int) -> int:
+    """How many pairs of all runs are merged at once in so many bytes."""
+    return memory // _MERGE_BYTES
+
+
+def _spill_corpus(
     corpus: FrequentWords, weights: NDArray[np.uint64], sides: Sides, memory: int, workers: int, folder: Path
-) -> int:
-    """Count everything into runs, in threads with a table each; gives how many runs there are."""
-    numbers = count()
+) -> list[Run]:
     n_tokens = int(corpus.counts.sum())
+    with progress_bar(total=n_tokens, label="counting pairs", unit="word") as bar:
+        return spill_runs(
+            corpus.blocks(), weights, sides, folder, n_tokens=n_tokens, memory=memory, workers=workers, tell=bar.update
+        )
+
+
+def spill_runs(
+    blocks: Iterable[SequenceBlock],
+    weights: NDArray[np.uint64],
+    sides: Sides,
+    folder: Path,
+    *,
+    n_tokens: int,
+    memory: int,
+    workers: int = 1,
+    tell: Callable[[int], object] = lambda _: None,
+) -> list[Run]:
+    """Count the pairs of blocks into sorted runs, in threads with a table each.
+
+    Args:
+        blocks: Sequences over a vocabulary.
+        weights: uint64[window], whole units that a pair at each distance adds.
+        sides: Where contexts stand.
+        folder: Where the runs go.
+        n_tokens: At most so many come.
+        memory: Bytes that all tables may take, about.
+        workers: Threads.
+        tell: Called with the tokens of each block that is done.
+
+    Returns:
+        The runs, memory-mapped; their sum is what was counted.
+    """
+    numbers = count()
     tables = [PairTable(weights, sides, memory // workers, n_tokens * len(weights)) for _ in range(workers)]
     idle: SimpleQueue[PairTable] = SimpleQueue()
     for table in tables:
@@ -146,13 +199,12 @@ def _spill_runs(
         idle.put(table)
         return len(block.ids)
 
-    with progress_bar(total=n_tokens, label="counting pairs", unit="word") as bar:
-        for n in map_ahead(add, corpus.blocks(), workers):
-            bar.update(n)
+    for n in map_ahead(add, blocks, workers):
+        tell(n)
     for table in tables:
         for run in table.rest():
             spill(run)
-    return next(numbers)
+    return open_runs(folder, next(numbers))
 
 
 def _write_matrix(parts: Iterator[Run], n_words: int, per_one: int, folder: Path) -> Offsets:

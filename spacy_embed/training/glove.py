@@ -12,7 +12,7 @@ from spacy_embed.errors import InputError, SpacyEmbedError
 from spacy_embed.progress import progress_bar
 from spacy_embed.threads import map_ahead
 from spacy_embed.training.checkpoints import Checkpoint, Checkpoints, restore
-from spacy_embed.training.cooccurrence import count_cooccurrences
+from spacy_embed.training.cooccurrence import SpillRuns, count_cooccurrences
 from spacy_embed.training.frequent_words import FrequentWords
 from spacy_embed.training.glove_kernel import Floats3d, train_pairs
 from spacy_embed.training.pair_blocks import PairBlocks, Pairs, shuffle_pairs
@@ -58,6 +58,7 @@ def train_glove(
     memory: int = 1 << 30,
     scratch: Path | None = None,
     checkpoints: Checkpoints | None = None,
+    spill: SpillRuns | None = None,
 ) -> WordTable:
     """Train word vectors on counts of how often words stand near each other.
 
@@ -78,6 +79,7 @@ def train_glove(
         scratch: Where counts and shuffled pairs go, 20 bytes a pair. None: a temporary folder. One that is given keeps
             the counts, for a run that goes on.
         checkpoints: Where the run is saved, and goes on from.
+        spill: What counts pairs, see ``count_cooccurrences``.
 
     Returns:
         A table in memory, float32[words, dim], words by falling frequency: sums of word and context vectors. A word
@@ -97,7 +99,7 @@ def train_glove(
         folder = scratch or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         counted = count_cooccurrences(
-            corpus, folder, window=window, sides=sides, distance=distance, memory=memory, workers=workers
+            corpus, folder, window=window, sides=sides, distance=distance, memory=memory, workers=workers, spill=spill
         )
         shuffled = folder / "shuffled.bin"
         try:

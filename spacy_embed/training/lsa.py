@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from spacy_embed.errors import InputError, SpacyEmbedError
-from spacy_embed.training.cooccurrence import count_cooccurrences
+from spacy_embed.training.cooccurrence import SpillRuns, count_cooccurrences
 from spacy_embed.training.frequent_words import FrequentWords
 from spacy_embed.training.ppmi import check_settings, ppmi
 from spacy_embed.training.sequences import TokenSequences
@@ -36,6 +36,7 @@ def train_lsa(
     workers: int = 1,
     memory: int = 1 << 30,
     scratch: Path | None = None,
+    spill: SpillRuns | None = None,
 ) -> WordTable:
     """Word vectors by counting: U S^p of the truncated SVD U S V' of a PPMI matrix. Nothing is trained.
 
@@ -57,6 +58,7 @@ def train_lsa(
         memory: Bytes that counting may take, about; what is more goes to disk. The PPMI matrix is in memory besides,
             with 8 bytes for each pair of positive information.
         scratch: Where counts go, 8 bytes a pair. None: a temporary folder. One that is given keeps them.
+        spill: What counts pairs, see ``count_cooccurrences``.
 
     Returns:
         A table in memory, float32[words, dim], words by falling frequency, columns by falling singular value, the
@@ -84,7 +86,7 @@ def train_lsa(
         folder = scratch or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         counted = count_cooccurrences(
-            corpus, folder, window=window, sides=sides, distance=distance, memory=memory, workers=workers
+            corpus, folder, window=window, sides=sides, distance=distance, memory=memory, workers=workers, spill=spill
         )
         information = ppmi(counted, shift=shift, smoothing=smoothing)
     if not information.nnz:
