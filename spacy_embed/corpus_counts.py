@@ -1,5 +1,6 @@
 """What weightings learn from a corpus: counts that add up batch by batch, so that a fit never holds the corpus."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,16 @@ class CorpusCounts:
         counts = cls.zeros(n_rows)
         counts.add(bags)
         return counts
+
+    @classmethod
+    def sum(cls, parts: "Sequence[CorpusCounts]") -> "CorpusCounts":
+        """The counts of several corpora together, over the same rows; at least one."""
+        total = cls.zeros(len(parts[0].row_totals))
+        for part in parts:
+            total.document_frequencies += part.document_frequencies
+            total.row_totals += part.row_totals
+            total.n_documents += part.n_documents
+        return total
 
     def add(self, bags: Bags) -> None:
         """Count a batch of bags of counts.

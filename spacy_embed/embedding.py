@@ -162,16 +162,31 @@ class BagEmbedding:
             counts: The corpus's counts over the table's rows.
             threads: How many work on batches; the result is the same for any number.
         """
-        weighted = replace(self, weighting=self.weighting.fit_counts(counts), components=None)
+        weighted = self.weighted_by(counts)
         if self.n_components == 0:
             return weighted
         gram = np.zeros((table.shape[1], table.shape[1]))
         for of_batch in map_ahead(lambda bags: gram_matrix(weighted.reduce(bags, table)), batches(), threads):
             gram += of_batch
-        components = principal_components(gram, self.n_components)
-        # one document, or equal ones: the components are all there is, and stay
-        is_something_left = any(remove_components(weighted.reduce(bags, table), components).any() for bags in batches())
-        return replace(weighted, components=components if is_something_left else components[:0])
+        found = weighted.with_components(gram)
+        return found if any(found.transform(bags, table).any() for bags in batches()) else found.without_components()
+
+    def weighted_by(self, counts: CorpusCounts) -> "BagEmbedding":
+        """A copy whose weighting is fitted: all of a fit where there are no components to find."""
+        return replace(self, weighting=self.weighting.fit_counts(counts), components=None)
+
+    def with_components(self, gram: Doubles2d) -> "BagEmbedding":
+        """A copy that removes the principal components of a corpus, given the ``gram_matrix`` of what ``reduce`` gives.
+
+        Where that leaves nothing of any document, the components are all there is, and must stay: see
+        ``without_components``.
+        """
+        return replace(self, components=principal_components(gram, self.n_components))
+
+    def without_components(self) -> "BagEmbedding":
+        """A copy that is fitted and removes nothing."""
+        assert self.components is not None
+        return replace(self, components=self.components[:0])
 
     def widened(self, n_rows: int) -> "BagEmbedding":
         """A copy for a table that has grown since the fit: its new rows count as never seen."""

@@ -1,6 +1,6 @@
 """What an index learned of its corpus: every embedding, language by language, and BM25."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +30,13 @@ class CountedBatch(NamedTuple):
     """Over the rows of the vector table."""
     terms: Bags
     """Over BM25's terms."""
+
+    def bags_of(self, lang: str) -> Bags | None:
+        """The bags of a language's documents; None where there are none."""
+        mine = by_language(self.langs).get(lang)
+        if mine is None:
+            return None
+        return self.bags.take(mine) if len(mine) < len(self.bags) else self.bags
 
 
 DEFAULTS = FitSettings()
@@ -122,33 +129,73 @@ def fit(
         normalize: Use rows of length 1.
         threads: How many work on batches.
     """
-    by_lang: dict[str, CorpusCounts] = {}
-    terms = CorpusCounts.zeros(n_terms)
-    for batch in batches():
-        terms.add(batch.terms)
-        for lang, mine in by_language(batch.langs).items():
-            by_lang.setdefault(lang, CorpusCounts.zeros(len(table))).add(batch.bags.take(mine))
-    # the main language first: others borrow its fit
-    langs = sorted(by_lang, key=lambda lang: (-by_lang[lang].n_documents, lang))
+    counts = IndexCounts.of(batches(), len(table), n_terms)
 
-    def of_language(lang: str) -> Callable[[], Iterator[Bags]]:
+    def fitted(embedding: BagEmbedding, lang: str) -> BagEmbedding:
         def bags_of_language() -> Iterator[Bags]:
             for batch in batches():
-                mine = by_language(batch.langs).get(lang)
+                mine = batch.bags_of(lang)
                 if mine is not None:
-                    yield batch.bags.take(mine) if len(mine) < len(batch.bags) else batch.bags
+                    yield mine
 
-        return bags_of_language
+        return embedding.fit_batches(bags_of_language, table, counts.by_lang[lang], threads)
 
+    return fit_counts(counts, settings, fitted, normalize=normalize)
+
+
+def fit_counts(
+    counts: "IndexCounts",
+    settings: FitSettings,
+    fitted: Callable[[BagEmbedding, str], BagEmbedding],
+    *,
+    normalize: bool,
+) -> Fits:
+    """Fits of a corpus that was counted.
+
+    Args:
+        counts: The counts.
+        settings: How words weigh.
+        fitted: Fits an embedding on the documents of a language.
+        normalize: Use rows of length 1.
+    """
+    # the main language first: others borrow its fit
+    langs = sorted(counts.by_lang, key=lambda lang: (-counts.by_lang[lang].n_documents, lang))
+    known = [lang for lang in langs if counts.by_lang[lang].row_totals.any()]
     unfitted = settings.embeddings(normalize=normalize)
-    embeddings: dict[str, dict[str, BagEmbedding]] = {name: {} for name in unfitted}
-    for lang in langs:
-        counts = by_lang[lang]
-        if not counts.row_totals.any():
-            continue
-        for name, embedding in unfitted.items():
-            embeddings[name][lang] = embedding.fit_batches(of_language(lang), table, counts, threads)
-    return Fits(embeddings, settings.bm25().fit_counts(terms))
+    embeddings = {name: {lang: fitted(embedding, lang) for lang in known} for name, embedding in unfitted.items()}
+    return Fits(embeddings, settings.bm25().fit_counts(counts.terms))
+
+
+@dataclass(eq=False)
+class IndexCounts:
+    """What fits need to know of a corpus; those of its parts add up to those of the whole.
+
+    Attributes:
+        by_lang: Over the rows of the vector table, each language apart.
+        terms: Over BM25's terms.
+    """
+
+    by_lang: dict[str, CorpusCounts]
+    terms: CorpusCounts
+
+    @classmethod
+    def of(cls, batches: Iterable[CountedBatch], n_rows: int, n_terms: int) -> "IndexCounts":
+        """Count documents, a batch at a time."""
+        counts = cls({}, CorpusCounts.zeros(n_terms))
+        for batch in batches:
+            counts.terms.add(batch.terms)
+            for lang, mine in by_language(batch.langs).items():
+                counts.by_lang.setdefault(lang, CorpusCounts.zeros(n_rows)).add(batch.bags.take(mine))
+        return counts
+
+    @classmethod
+    def sum(cls, parts: "Sequence[IndexCounts]") -> "IndexCounts":
+        """The counts of several parts together."""
+        langs = dict.fromkeys(lang for part in parts for lang in part.by_lang)
+        return cls(
+            {lang: CorpusCounts.sum([part.by_lang[lang] for part in parts if lang in part.by_lang]) for lang in langs},
+            CorpusCounts.sum([part.terms for part in parts]),
+        )
 
 
 def by_language(langs: Sequence[str]) -> dict[str, np.ndarray]:

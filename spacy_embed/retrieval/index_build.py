@@ -3,6 +3,7 @@
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -62,15 +63,7 @@ def build_index(
     Raises:
         InputError: The path is taken, the corpus is empty, or the vectors know none of its words.
     """
-    require_installed("lance", extra="search", purpose="index a corpus")
-    named_embedding(plan.embedding)
-    if plan.method:
-        check_method(plan.method)
-    out = out.resolve()
-    check_free(out, overwrite=overwrite, marker=files.MARKER)
-    scratch = scratch_folder(out)
-    make_folder(scratch)
-    with only_one(scratch, f"Another process is making an index at {out}: wait for it, or choose another place."):
+    with index_in_making(out, plan, overwrite=overwrite) as scratch:
         try:
             spool = spool_documents(scratch / "spool")
         except BaseException:
@@ -81,9 +74,29 @@ def build_index(
         refuse_empty(spool)
         shutil.rmtree(scratch / "made", ignore_errors=True)
         manifest = _make_generation(spool, plan, scratch, scratch / "made", save_pipelines, threads)
-        put_in_place(scratch / "made", manifest, out, overwrite=overwrite)
+        put_in_place(scratch / "made", manifest, out.resolve(), overwrite=overwrite)
         shutil.rmtree(scratch)
     return manifest
+
+
+@contextmanager
+def index_in_making(out: Path, plan: IndexPlan, *, overwrite: bool) -> Iterator[Path]:
+    """The folder in which an index is made, ours alone for the length of the block; it stays, for a next run.
+
+    Raises:
+        InputError: The path is taken, the plan says what there is not, or another process makes an index there.
+        MissingExtraError: Lance is not installed.
+    """
+    require_installed("lance", extra="search", purpose="index a corpus")
+    named_embedding(plan.embedding)
+    if plan.method:
+        check_method(plan.method)
+    out = out.resolve()
+    check_free(out, overwrite=overwrite, marker=files.MARKER)
+    scratch = scratch_folder(out)
+    make_folder(scratch)
+    with only_one(scratch, f"Another process is making an index at {out}: wait for it, or choose another place."):
+        yield scratch
 
 
 def _make_generation(
