@@ -26,7 +26,9 @@ Alpha = Annotated[float, typer.Option(help="Learning rate at the start; it falls
 OnSides = Annotated[Sides, typer.Option(help="Where the contexts of a word stand.")]
 ByDistance = Annotated[Distance, typer.Option(help="How the weight of a pair falls with its distance.")]
 Solver = Annotated[Literal["randomized", "arpack"], typer.Option(help="Of the SVD; arpack is exact, and slower.")]
-Memory = Annotated[int, typer.Option(help="MiB that counting may take; more goes to disk.", min=1)]
+Memory = Annotated[
+    int, typer.Option(help="MiB that counting may take, on a cluster each task; more goes to disk.", min=1)
+]
 
 
 @train_app.callback()
@@ -132,6 +134,7 @@ def glove_command(
             sequences, checkpoints=checkpoints, **_counting(checkpoints, memory), **settings
         ),
         method="glove",
+        counts_pairs=True,
         dim=dim,
         window=window,
         sides=sides,
@@ -219,6 +222,7 @@ def lsa_command(
             sequences, **_counting(checkpoints, memory), **settings
         ),
         method="lsa",
+        counts_pairs=True,
         dim=dim,
         window=window,
         sides=sides,

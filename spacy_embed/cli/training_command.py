@@ -1,11 +1,12 @@
 """What the commands of ``spacy-embed train`` share: options, configs, and the run itself."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 
 import typer
 
@@ -14,6 +15,7 @@ from spacy_embed.cli.encoding import faults_reported
 from spacy_embed.errors import InputError
 
 if TYPE_CHECKING:
+    from spacy_embed.pipeline.training_job import Reader
     from spacy_embed.vectors.word_table import WordTable
 
 Dim = Annotated[str, typer.Option(help="Dimensions; auto: the fourth root of the vocabulary, a rule of thumb.")]
@@ -42,6 +44,9 @@ class TrainingOptions:
     wordsim: Annotated[list[Path] | None, typer.Option(help="Word pairs and scores to measure the table on.")] = None
     checkpoint_every: Annotated[int, typer.Option(help="Epochs between checkpoints; 0: none.", min=0)] = 1
     workers: Annotated[int, typer.Option(help="Reading processes and training threads.", min=1)] = 1
+    scheduler: Annotated[
+        str | None, typer.Option(help="Of a Dask cluster that reads and counts, tcp://...; training runs here.")
+    ] = None
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Put what is malformed into a rejects file.")] = False
     rejects: Annotated[Path | None, typer.Option(help="The rejects file; default: OUT.rejects.jsonl.")] = None
     overwrite: Annotated[bool, typer.Option(help="Replace a table that is there.")] = False
@@ -106,6 +111,7 @@ def run_training(
     method: str,
     dim: str,
     min_count: int,
+    counts_pairs: bool = False,
     **settings: Any,
 ) -> None:
     """Train as the options say and report.
@@ -117,6 +123,7 @@ def run_training(
         method: What the run is called.
         dim: A number, or ``auto``.
         min_count: Rarer words get no vector.
+        counts_pairs: The trainer takes ``spill``, what counts pairs of words.
         settings: Further arguments of the trainer, plain JSON values.
     """
     require_search("read a corpus")
@@ -137,25 +144,51 @@ def run_training(
         keep_going=options.skip_bad or options.rejects is not None,
     )
     of_trainer = {"min_count": min_count, **settings}
-    job = TrainingJob(
-        method=method,
-        corpus=corpus,
-        trainer=lambda sequences, **given: trainer(sequences, workers=options.workers, **of_trainer, **given),
-        settings=of_trainer,
-        dim=n_dimensions,
-        min_count=min_count,
-        phrases=options.phrases,
-        phrase_scoring=options.phrase_scoring,  # type: ignore[arg-type]
-        phrase_threshold=options.phrase_threshold,
-        checkpoint_every=options.checkpoint_every,
-        wordsim=options.wordsim or [],
-        workers=options.workers,
-    )
-    with faults_reported(options.skip_bad, options.rejects, options.out) as report:
+    with (
+        _cluster(options.scheduler, counts_pairs=counts_pairs) as cluster,
+        faults_reported(options.skip_bad, options.rejects, options.out) as report,
+    ):
+        of_machine = {"workers": options.workers, **cluster.of_trainer}
+        job = TrainingJob(
+            method=method,
+            corpus=corpus,
+            trainer=lambda sequences, **given: trainer(sequences, **of_machine, **of_trainer, **given),
+            settings=of_trainer,
+            dim=n_dimensions,
+            min_count=min_count,
+            phrases=options.phrases,
+            phrase_scoring=options.phrase_scoring,  # type: ignore[arg-type]
+            phrase_threshold=options.phrase_threshold,
+            checkpoint_every=options.checkpoint_every,
+            wordsim=options.wordsim or [],
+            workers=options.workers,
+            reader=cluster.reader,
+        )
         table = train_table(
             job, options.out, overwrite=options.overwrite, report=report, tell=lambda line: note(f"note: {line}.")
         )
     _print_result(options, table)
+
+
+class _Cluster(NamedTuple):
+    reader: "Reader | None"
+    of_trainer: dict[str, Any]
+
+
+@contextmanager
+def _cluster(address: str | None, *, counts_pairs: bool) -> Iterator[_Cluster]:
+    """What reads and counts on a cluster, if one is named."""
+    if address is None:
+        yield _Cluster(None, {})
+        return
+    from spacy_embed.cluster.connection import connected
+
+    with connected(address) as client:
+        from spacy_embed.cluster.pair_counting import ClusterPairs
+        from spacy_embed.cluster.training_text import read_text
+
+        note("note: the cluster reads and counts; training runs on this machine.")
+        yield _Cluster(partial(read_text, client), {"spill": ClusterPairs(client)} if counts_pairs else {})
 
 
 def _dimensions(text: str) -> int | None:

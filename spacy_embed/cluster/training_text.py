@@ -3,7 +3,7 @@
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
@@ -25,6 +25,7 @@ from spacy_embed.pipeline.training_corpus import TrainingCorpus
 from spacy_embed.progress import progress_bar
 from spacy_embed.retrieval.text_lines import Report, refuse
 from spacy_embed.training.sequences import SequenceBlock, TokenSequences
+from spacy_embed.types import Ints1d
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -41,10 +42,12 @@ class ChunkedSequences(TokenSequences):
 
     Attributes:
         chunks: In the order of the text.
+        tokens: int64[chunks], how many each holds.
         numbers: The file in which each chunk has the numbers of its words.
     """
 
     chunks: Sequence[TokenChunk] = ()
+    tokens: Ints1d = field(default_factory=lambda: np.zeros(0, np.int64))
     numbers: str = ""
 
 
@@ -106,9 +109,10 @@ def read_text(
         for part, of_part in zip(parts, facts, strict=True)
         for number in range(len(of_part.tokens))
     ]
+    tokens = np.array([n for of_part in facts for n in of_part.tokens], np.int64)
     languages = sum((Counter(of_part.languages) for of_part in facts), Counter[str]())
     n_sequences = sum(of_part.n_sequences for of_part in facts)
-    return ClusterText(languages, _numbered(client, folder, chunks, n_sequences))
+    return ClusterText(languages, _numbered(client, folder, chunks, tokens, n_sequences))
 
 
 def _all_parts(corpora: Sequence[CorpusParts]) -> list[TokenPart]:
@@ -183,7 +187,9 @@ def _refuse_empty(corpus: TrainingCorpus, corpora: Sequence[CorpusParts]) -> Non
             raise InputError(f"{path} holds no {'sequences' if corpus.pretokenized else 'documents'}.")
 
 
-def _numbered(client: "Client", folder: Path, chunks: Sequence[TokenChunk], n_sequences: int) -> ChunkedSequences:
+def _numbered(
+    client: "Client", folder: Path, chunks: Sequence[TokenChunk], tokens: Ints1d, n_sequences: int
+) -> ChunkedSequences:
     """Give words their numbers in the whole text."""
     if not chunks:
         return ChunkedSequences([], np.zeros(0, np.int64), 0, lambda: ())
@@ -197,7 +203,7 @@ def _numbered(client: "Client", folder: Path, chunks: Sequence[TokenChunk], n_se
         for place, _ in run_all(client, number_words, [(group, file, numbers) for group in groups]):
             bar.update(len(groups[place]))
     return ChunkedSequences(
-        words.words.to_pylist(), words.counts, n_sequences, lambda: blocks_of(chunks, numbers), chunks, numbers
+        words.words.to_pylist(), words.counts, n_sequences, lambda: blocks_of(chunks, numbers), chunks, tokens, numbers
     )
 
 

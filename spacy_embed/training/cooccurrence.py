@@ -105,7 +105,7 @@ def count_cooccurrences(
     (folder / _JOB).unlink(missing_ok=True)
     spilled = folder / "runs"
     spilled.mkdir(exist_ok=True)
-    runs = (spill or _spill_corpus)(corpus, weights.units, sides, memory, workers, spilled)
+    runs = (spill or spill_corpus)(corpus, weights.units, sides, memory, workers, spilled)
     if not runs:
         raise InputError("No two words of the vocabulary stand in one sequence: give longer sequences of words.")
     offsets = _write_matrix(merged(runs, merged_at_once(memory)), len(corpus.words), weights.per_one, folder)
@@ -148,9 +148,10 @@ def merged_at_once(memory: int) -> int:
     return memory // _MERGE_BYTES
 
 
-def _spill_corpus(
+def spill_corpus(
     corpus: FrequentWords, weights: NDArray[np.uint64], sides: Sides, memory: int, workers: int, folder: Path
 ) -> list[Run]:
+    """Count a text in threads of this process, see ``SpillRuns``."""
     n_tokens = int(corpus.counts.sum())
     with progress_bar(total=n_tokens, label="counting pairs", unit="word") as bar:
         return spill_runs(
