@@ -1,26 +1,23 @@
 """The tokens of one part of a text in a folder: what a task writes, and training reads at each epoch."""
 
 import json
-import threading
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from spacy_embed.atomic_files import write_atomically
 from spacy_embed.cluster.part_files import write_array
-from spacy_embed.cluster.repeated_ids import IdHashes
-from spacy_embed.cluster.splits import Split, read_split
+from spacy_embed.cluster.split_reading import SplitReading, loaded_kernel
+from spacy_embed.cluster.splits import Split
 from spacy_embed.cluster.word_counts import WordCounts
 from spacy_embed.errors import InputError
 from spacy_embed.pipeline.text_kernel import TextKernel
-from spacy_embed.retrieval.corpus_formats import Document
 from spacy_embed.retrieval.encoded import text_batches
 from spacy_embed.retrieval.pretokenized import PretokenizedKernel
-from spacy_embed.retrieval.text_lines import Fault, refuse
+from spacy_embed.retrieval.text_lines import Fault
 from spacy_embed.retrieval.token_spool import CHUNK, NumberedBatch
 from spacy_embed.training.sequences import Numbering, SequenceBlock
 
@@ -88,9 +85,9 @@ class TokenPart(NamedTuple):
                 f"A worker cannot write to {self.folder.parent} ({error.strerror}): give an output folder that all "
                 "machines of the cluster share."
             ) from error
-        reading = _Reading(self)
+        reading = SplitReading(self.split, self.repeated, keep_going=self.keep_going)
         writing = _Writing(self.folder)
-        kernel = _kept(self.kernel)
+        kernel = loaded_kernel(self.kernel)
         for batch in text_batches(reading):
             encoded = kernel(batch)
             reading.note_faults(encoded)
@@ -100,54 +97,6 @@ class TokenPart(NamedTuple):
             reading.ids.write(self.folder)
         languages, faults = dict(sorted(writing.languages.items())), reading.faults_in_order()
         PartFacts(len(reading.ids), writing.n_sequences, writing.tokens, languages, faults).write(self.folder)
-
-
-class _Reading:
-    """The documents of a part, and what is wrong with some of them."""
-
-    def __init__(self, part: TokenPart) -> None:
-        self.part = part
-        self.ids = IdHashes()
-        self._faults: list[tuple[int, Fault]] = []
-        self._passed: list[int] = []
-        """Places of the documents that are being encoded."""
-
-    def __iter__(self) -> Iterator[Document]:
-        repeated = dict(self.part.repeated)
-        for document in read_split(self.part.split, self._note):
-            first = repeated.get(len(self.ids))
-            if first is None:
-                self._passed.append(len(self.ids))
-                self.ids.add(document.id)
-                yield document
-            else:
-                self._note(repeated_id(document, first))
-                self.ids.add(document.id)
-
-    def _note(self, fault: Fault) -> None:
-        if not self.part.keep_going:
-            refuse(fault)
-        self._faults.append((len(self.ids), fault))
-
-    def note_faults(self, encoded: pa.RecordBatch) -> None:
-        """Take in what could not be encoded."""
-        places, self._passed = self._passed[: encoded.num_rows], self._passed[encoded.num_rows :]
-        for i, reason in enumerate(encoded.column("fault").to_pylist()):
-            if reason:
-                fault = Fault.at(encoded.column("where")[i].as_py(), reason, encoded.column("text")[i].as_py())
-                if not self.part.keep_going:
-                    refuse(fault)
-                self._faults.append((places[i], fault))
-
-    def faults_in_order(self) -> list[Fault]:
-        """All of them."""
-        return [fault for _, fault in sorted(self._faults, key=lambda placed: placed[0])]
-
-
-def repeated_id(document: Document, first: str) -> Fault:
-    """What is wrong with a document whose id an earlier one has."""
-    reason = f"the id {document.id!r} is taken already by {first}. Ids must be unique."
-    return Fault.at(document.where, reason, document.text)
 
 
 class _Writing:
@@ -218,18 +167,3 @@ class TokenChunk(NamedTuple):
             raise InputError(
                 f"{self.folder} is damaged ({error}): remove {self.folder.parent.parent} to start over."
             ) from error
-
-
-class _Kept(threading.local):
-    """Kernels with the pipelines that they have built, which are not for several threads at once."""
-
-    def __init__(self) -> None:
-        self.kernels: dict[str, Any] = {}
-
-
-_of_thread = _Kept()
-
-
-def _kept(kernel: TextKernel | PretokenizedKernel) -> TextKernel | PretokenizedKernel:
-    kept: TextKernel | PretokenizedKernel = _of_thread.kernels.setdefault(str(kernel.identity()), kernel)
-    return kept
