@@ -8,13 +8,16 @@ import typer
 
 from spacy_embed.cli.console import note, pipelines_by_language, print_json, require_search
 from spacy_embed.cli.encoding import faults_reported, with_progress
+from spacy_embed.cli.places import CORPUS, INDEX
 from spacy_embed.errors import InputError
+from spacy_embed.retrieval.remote_url import as_named
 
 _MANY_COMMITS = 500
 
-IndexArgument = Annotated[Path, typer.Argument(help="An index.")]
+IndexArgument = Annotated[Path, typer.Argument(help="An index: a folder, or s3://bucket/path.", **INDEX)]
 CorpusArgument = Annotated[
-    Path, typer.Argument(help="BEIR folder, JSONL, CSV, Parquet, a folder of .txt, or - for standard input.")
+    Path,
+    typer.Argument(help="BEIR folder, JSONL, CSV, Parquet, a folder of .txt, or - for standard input.", **CORPUS),
 ]
 LangOption = Annotated[str, typer.Option(help="en, es, pt, ru, zh, or auto: each document's own.")]
 PipelineOption = Annotated[
@@ -170,6 +173,6 @@ def _say_waiting() -> None:
 
 def _say(index: Path, facts: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        print_json({"index": str(index), **facts})
+        print_json({"index": as_named(index), **facts})
     else:
-        print(f"{index}: " + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items()))
+        print(f"{as_named(index)}: " + ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items()))

@@ -7,7 +7,9 @@ from typing import Any
 
 from rich.console import Console
 
+from spacy_embed.cli.places import index_or_input
 from spacy_embed.errors import InputError, require_installed
+from spacy_embed.retrieval.remote_url import as_named
 
 
 def require_search(purpose: str) -> None:
@@ -23,7 +25,7 @@ def output() -> Console:
 
 def note(message: str) -> None:
     """A line on standard error, out of the way of results."""
-    print(message, file=sys.stderr)
+    print(as_named(message), file=sys.stderr)
 
 
 def note_reading(path: Path, table: Any) -> None:
@@ -65,4 +67,4 @@ def by_language(values: list[str]) -> dict[str, Path]:
 def language_and_path(value: str) -> tuple[str, Path]:
     """The parts of ``LANG=PATH``; "" and the path for a plain ``PATH``."""
     language, separator, path = value.partition("=")
-    return (language, Path(path)) if separator and len(language) <= 3 else ("", Path(value))
+    return (language, index_or_input(path)) if separator and len(language) <= 3 else ("", index_or_input(value))

@@ -29,10 +29,11 @@ from spacy_embed.cli.evaluation_inputs import (
     read_runs,
     scores_of,
 )
+from spacy_embed.cli.places import INDEX
 
 
 def retrieval_command(
-    index: Annotated[Path, typer.Argument(help="An index.")],
+    index: Annotated[Path, typer.Argument(help="An index: a folder, or s3://bucket/path.", **INDEX)],
     queries: QueriesOption = None,
     qrels: QrelsOption = None,
     dataset: DatasetOption = None,

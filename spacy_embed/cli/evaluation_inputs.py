@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spacy_embed.cli.console import note
+from spacy_embed.cli.places import INPUT
 from spacy_embed.errors import InputError
 
 if TYPE_CHECKING:
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
     from spacy_embed.evaluation.ranking import QueryScores
     from spacy_embed.evaluation.runs import Run
 
-QueriesOption = Annotated[Path | None, typer.Option(help="queries.jsonl[.gz], or a TSV of id and text.")]
-QrelsOption = Annotated[Path | None, typer.Option(help="Judgements: BEIR's TSV or TREC's four columns.")]
+QueriesOption = Annotated[Path | None, typer.Option(help="queries.jsonl[.gz], or a TSV of id and text.", **INPUT)]
+QrelsOption = Annotated[Path | None, typer.Option(help="Judgements: BEIR's TSV or TREC's four columns.", **INPUT)]
 DatasetOption = Annotated[
     str | None, typer.Option(help="An id of ir_datasets, in place of --queries and --qrels: beir/scifact/test.")
 ]

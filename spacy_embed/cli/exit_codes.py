@@ -10,6 +10,7 @@ from typing import Any
 from typer.core import TyperGroup
 
 from spacy_embed.errors import SpacyEmbedError
+from spacy_embed.retrieval.remote_url import as_named
 
 _RESUMED = ("index", "add", "update", "distill", "train")
 """Commands that keep what an interrupted run has done."""
@@ -69,5 +70,5 @@ def click_error(error: Exception) -> bool:
 
 
 def _report(message: str, exit_code: int) -> int:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"error: {' '.join(as_named(message).split())}", file=sys.stderr)
     return exit_code

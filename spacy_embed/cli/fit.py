@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spacy_embed.cli.console import note, output, print_json, require_search
+from spacy_embed.cli.places import INDEX, INPUT
 from spacy_embed.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,9 +21,9 @@ _WORDS_SHOWN = 8
 
 
 def fit_command(
-    index: Annotated[Path, typer.Argument(help="An index.")],
-    queries: Annotated[Path, typer.Option(help="queries.jsonl[.gz], or a TSV of id and text.")],
-    qrels: Annotated[Path, typer.Option(help="Judgements: BEIR's TSV or TREC's four columns.")],
+    index: Annotated[Path, typer.Argument(help="An index: a folder, or s3://bucket/path.", **INDEX)],
+    queries: Annotated[Path, typer.Option(help="queries.jsonl[.gz], or a TSV of id and text.", **INPUT)],
+    qrels: Annotated[Path, typer.Option(help="Judgements: BEIR's TSV or TREC's four columns.", **INPUT)],
     name: Annotated[str, typer.Option(help="What 'search --method' calls the encoder.")] = "fitted",
     lang: Annotated[str, typer.Option(help="Language of the queries; auto: their own field, or detected.")] = "auto",
     margin: Annotated[

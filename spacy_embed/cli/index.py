@@ -9,7 +9,9 @@ import typer
 
 from spacy_embed.cli.console import by_language, note, note_reading, pipelines_by_language, print_json, require_search
 from spacy_embed.cli.encoding import faults_reported, with_progress
+from spacy_embed.cli.places import CORPUS, NEW_INDEX, check_free, made_at
 from spacy_embed.errors import InputError, require
+from spacy_embed.retrieval.remote_url import as_named
 from spacy_embed.weighting import Smoothing
 
 if TYPE_CHECKING:
@@ -32,9 +34,10 @@ def _read_config(context: typer.Context, path: Path | None) -> Path | None:
 
 def index_command(
     corpus: Annotated[
-        Path, typer.Argument(help="BEIR folder, JSONL, CSV, Parquet, a folder of .txt, or - for standard input.")
+        Path,
+        typer.Argument(help="BEIR folder, JSONL, CSV, Parquet, a folder of .txt, or - for standard input.", **CORPUS),
     ],
-    out: Annotated[Path, typer.Argument(help="The index to make, a folder.")],
+    out: Annotated[Path, typer.Argument(help="The index to make: a folder, or s3://bucket/path.", **NEW_INDEX)],
     lang: Annotated[str, typer.Option(help="en, es, pt, ru, zh, or auto: each document's own.")] = "auto",
     vectors: Annotated[
         list[str] | None,
@@ -79,13 +82,11 @@ def index_command(
     """Make an index of a corpus: each document through its own language's pipeline."""
     started = time.perf_counter()
     require_search("index a corpus")
-    from spacy_embed.atomic_files import check_free
     from spacy_embed.pipeline.workers import WorkerPool
     from spacy_embed.retrieval.fit_settings import FitSettings
-    from spacy_embed.retrieval.manifest import MARKER
 
     settings = FitSettings(k1, b, idf, sublinear, tfidf_components, sif_a, sif_components)
-    check_free(out, overwrite=overwrite, marker=MARKER)
+    check_free(out, overwrite=overwrite)
     source, tables = vector_source(vectors or [])
     models = None
     if senses is not None:
@@ -118,14 +119,17 @@ def index_command(
             spool.add(with_progress(encoded, documents))
             return spool
 
-        manifest = build_index(out, plan, spool_documents, kernel.save_pipelines, overwrite=overwrite, threads=workers)
+        with made_at(out, overwrite=overwrite) as (place, may_replace):
+            manifest = build_index(
+                place, plan, spool_documents, kernel.save_pipelines, overwrite=may_replace, threads=workers
+            )
     seconds = time.perf_counter() - started
     facts = {name: getattr(manifest, name) for name in _FACTS}
     if as_json:
-        print_json({"index": str(out), "vectors": plan.source, "seconds": round(seconds, 2), **facts})
+        print_json({"index": as_named(out), "vectors": plan.source, "seconds": round(seconds, 2), **facts})
         return
     languages = ", ".join(f"{language} {n}" for language, n in manifest.languages.items())
-    print(f"{out}: {manifest.documents} documents ({languages}) in {seconds:.1f} s, vectors: {plan.source}")
+    print(f"{as_named(out)}: {manifest.documents} documents ({languages}) in {seconds:.1f} s, vectors: {plan.source}")
     print(f"{manifest.covered:.1%} of {manifest.tokens} looked-up words have a vector", end="")
     print(f"; {manifest.without_vector} documents have none" if manifest.without_vector else "")
     if source == "train" and len(manifest.languages) > 1:

@@ -9,7 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from spacy_embed.cli.console import output, print_json, require_search
+from spacy_embed.cli.places import INDEX_OR_INPUT
 from spacy_embed.errors import InputError
+from spacy_embed.retrieval.remote_url import as_named
 
 _INDEX_FACTS = (
     *("documents", "languages", "tokens", "covered", "without_vector", "embedding", "method", "weighting", "dim"),
@@ -19,7 +21,7 @@ _MOST_NUMBERS = 8
 
 
 def info_command(
-    path: Annotated[Path, typer.Argument(help="An index, a vector table or a vector file.")],
+    path: Annotated[Path, typer.Argument(help="An index, a vector table or a vector file.", **INDEX_OR_INPUT)],
     verify: Annotated[bool, typer.Option(help="Read every float and compare fingerprints.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -33,7 +35,7 @@ def info_command(
     if as_json:
         print_json(facts)
         return
-    table = Table(show_header=False, title=Text(str(path)), title_justify="left")
+    table = Table(show_header=False, title=Text(as_named(path)), title_justify="left")
     for key, value in facts.items():
         if value not in (None, [], {}):
             table.add_row(key.replace("_", " "), Text(_shown(value)))

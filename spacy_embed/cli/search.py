@@ -9,17 +9,19 @@ from rich.table import Table
 from rich.text import Text
 
 from spacy_embed.cli.console import note, output, print_json, require_search
+from spacy_embed.cli.places import INDEX, INPUT
 from spacy_embed.errors import InputError
+from spacy_embed.retrieval.remote_url import as_named
 
 _SNIPPET = 220
 
 
 def search_command(
-    index: Annotated[Path, typer.Argument(help="An index.")],
+    index: Annotated[Path, typer.Argument(help="An index: a folder, or s3://bucket/path.", **INDEX)],
     query: Annotated[
         str | None, typer.Argument(help="The query; '-' or nothing reads them from standard input.")
     ] = None,
-    queries: Annotated[Path | None, typer.Option(help="A file of queries: JSONL, TSV, or one a line.")] = None,
+    queries: Annotated[Path | None, typer.Option(help="A file of queries: JSONL, TSV, or one a line.", **INPUT)] = None,
     method: Annotated[
         str | None,
         typer.Option(
@@ -85,7 +87,9 @@ def search_command(
             if explain:
                 print_reasons(marked)
         if html is not None:
-            explained.append(Answer(asked[i].text, encoded.langs[i], method, index.resolve().name, marked))
+            explained.append(
+                Answer(asked[i].text, encoded.langs[i], method, Path(as_named(index.resolve())).name, marked)
+            )
     if html is not None:
         write_page(html, explained)
         note(f"{html}: {len(explained)} queries explained")

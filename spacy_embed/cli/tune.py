@@ -16,6 +16,7 @@ from rich.text import Text
 from spacy_embed.cli.console import note, output, print_json, require_search
 from spacy_embed.cli.evaluation_inputs import listed, note_what_is_missing
 from spacy_embed.cli.evaluation_tables import shown_p
+from spacy_embed.cli.places import INDEX_OR_CORPUS, INPUT
 from spacy_embed.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
 
 
 def tune_command(
-    corpus: Annotated[Path, typer.Argument(help="An index, or a corpus as 'index' reads it.")],
-    queries: Annotated[Path, typer.Option(help="Training queries: queries.jsonl[.gz], or a TSV of id and text.")],
-    qrels: Annotated[Path, typer.Option(help="Their judgements: BEIR's TSV or TREC's four columns.")],
+    corpus: Annotated[Path, typer.Argument(help="An index, or a corpus as 'index' reads it.", **INDEX_OR_CORPUS)],
+    queries: Annotated[
+        Path, typer.Option(help="Training queries: queries.jsonl[.gz], or a TSV of id and text.", **INPUT)
+    ],
+    qrels: Annotated[Path, typer.Option(help="Their judgements: BEIR's TSV or TREC's four columns.", **INPUT)],
     out: Annotated[Path, typer.Option(help="The config to write, for 'index --config'.")] = Path("tuned.cfg"),
     folds: Annotated[int, typer.Option(help="Of cross-validation.", min=2)] = 5,
     seed: Annotated[int, typer.Option(help="Of the split.", min=0)] = 1,

@@ -19,6 +19,9 @@ from spacy_embed.retrieval.deletion import delete
 from spacy_embed.retrieval.encoded import text_batches
 from spacy_embed.retrieval.hits import Hit
 from spacy_embed.retrieval.manifest import MARKER, read_manifest
+from spacy_embed.retrieval.remote_follow import Follower
+from spacy_embed.retrieval.remote_pull import pull
+from spacy_embed.retrieval.remote_url import is_url, normal_url
 from spacy_embed.retrieval.snapshot import Snapshot
 from spacy_embed.retrieval.text_lines import refuse
 from spacy_embed.types import Floats2d
@@ -53,15 +56,18 @@ class Index:
     program or any other, sees the new version; without, ``reopen`` does.
 
     Args:
-        path: The index, made by ``spacy-embed index``.
-        follow: Look before each search whether there is a new version.
+        path: The index, made by ``spacy-embed index``; a URL such as ``s3://bucket/path`` for one in object storage, of
+            which this machine keeps a copy.
+        follow: Look before each search whether there is a new version; of a URL about once a second.
 
     Raises:
         InputError: It is missing, damaged, or of another version of the format.
     """
 
     def __init__(self, path: str | Path, *, follow: bool = True) -> None:
-        self.path = Path(path)
+        self.url = normal_url(path) if is_url(path) else ""
+        self.path = pull(self.url) if self.url else Path(path)
+        self._follower = Follower(self.path, self.url)
         self.follow = follow
         self._lock = threading.Lock()
         self._changing = threading.Lock()
@@ -72,7 +78,7 @@ class Index:
         return len(self.snapshot)
 
     def __repr__(self) -> str:
-        return f"Index({str(self.path)!r}, documents={len(self)})"
+        return f"Index({self.url or str(self.path)!r}, documents={len(self)})"
 
     @property
     def snapshot(self) -> Snapshot:
@@ -81,6 +87,10 @@ class Index:
 
     def reopen(self) -> bool:
         """Open the newest version. Says whether it is another one."""
+        self._follower.look()
+        return self._reopen()
+
+    def _reopen(self) -> bool:
         with self._lock:
             if self._seen() == self._opened.seen:
                 return False
@@ -191,13 +201,13 @@ class Index:
     def delete(self, ids: Sequence[str], *, missing_ok: bool = False) -> int:
         """Delete documents in one commit. Raises InputError when the index does not hold one and that is not ok."""
         deleted = delete(self.path, ids, missing_ok=missing_ok).deleted
-        self.reopen()
+        self._reopen()
         return deleted
 
     def compact(self, *, refit: bool = False) -> None:
         """Write the documents anew, without the deleted ones; fit the weightings again if that is asked for."""
         compact(self.path, refit=refit)
-        self.reopen()
+        self._reopen()
 
     def _change(self, documents: Iterable[Any], lang: str, workers: int, *, replacing: bool) -> Added:
         with self._changing:
@@ -208,7 +218,7 @@ class Index:
             writer = IndexWriter(self.path, kernel.save_pipelines, replacing=replacing, given=given)
             rest = writer.rest(map(_document, documents), "" if lang == AUTO else lang)
             commits = list(writer.add(encode_batches(kernel, text_batches(rest), workers), COMMIT_EVERY))
-        self.reopen()
+        self._reopen()
         added, replaced = (sum(commit[i] for commit in commits) for i in (0, 1))
         return Added(added, replaced, writer.unchanged)
 
@@ -220,8 +230,10 @@ class Index:
         return known
 
     def _current(self) -> _Opened:
+        if self.follow:
+            self._follower.look_now_and_then()
         if self.follow and self._seen() != self._opened.seen:
-            self.reopen()
+            self._reopen()
         return self._opened
 
     def _seen(self) -> tuple[int, int]:

@@ -10,10 +10,11 @@ import numpy as np
 from spacy_embed.atomic_files import fsync
 from spacy_embed.errors import InputError
 from spacy_embed.retrieval.generation import GenerationReader
-from spacy_embed.retrieval.generation_writer import found_tokens
+from spacy_embed.retrieval.document_writer import found_tokens
 from spacy_embed.retrieval.generations import save_version
 from spacy_embed.retrieval.locks import writer_lock
 from spacy_embed.retrieval.manifest import Manifest, read_manifest
+from spacy_embed.retrieval.remote_push import redone
 from spacy_embed.types import Ints1d
 
 
@@ -40,6 +41,10 @@ def delete(
         InputError: There is no index, or it does not hold an id; then nothing is deleted.
     """
     read_manifest(index)
+    return redone(index, lambda: _delete(index, ids, missing_ok, on_wait))
+
+
+def _delete(index: Path, ids: Sequence[str], missing_ok: bool, on_wait: Callable[[], None]) -> Deletion:
     with writer_lock(index, on_wait):
         manifest = read_manifest(index)
         reader = GenerationReader(manifest.folder(index), manifest)

@@ -2,7 +2,7 @@
 
 import shutil
 import uuid
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 from spacy_embed.atomic_files import fsync
@@ -19,13 +19,14 @@ def new_generation(index: Path | None = None) -> str:
     return f"{newest + 1:06d}-{uuid.uuid4().hex[:8]}"
 
 
-def commit_generation(made: Path, manifest: Manifest, index: Path) -> None:
+def commit_generation(made: Path, manifest: Manifest, index: Path, *, is_stored: bool = False) -> None:
     """Move a generation into an index and make it the one that counts; call with the writer's lock held.
 
     Args:
         made: The folder, on the same file system.
         manifest: The version that it holds.
         index: The index.
+        is_stored: It is a copy of a version in object storage already.
     """
     for file in made.rglob("*"):
         fsync(file)
@@ -34,8 +35,9 @@ def commit_generation(made: Path, manifest: Manifest, index: Path) -> None:
     made.rename(manifest.folder(index))
     fsync(index / files.GENERATIONS)
     try:
-        manifest.save(index)
-    except OSError:
+        with _published(index, manifest, is_stored):
+            manifest.save(index)
+    except (OSError, InputError):
         # a full disk gets back what does not count
         if not _names(index, manifest.generation):
             shutil.rmtree(manifest.folder(index), ignore_errors=True)
@@ -52,15 +54,29 @@ def _names(index: Path, generation: str) -> bool:
         return False
 
 
-def save_version(manifest: Manifest, index: Path) -> None:
-    """Commit a version, and take away what no version needs any more; call with the writer's lock held."""
-    manifest.save(index)
+def save_version(manifest: Manifest, index: Path, *, is_stored: bool = False) -> None:
+    """Commit a version, and take away what no version needs any more; call with the writer's lock held.
+
+    Args:
+        manifest: The version.
+        index: The index.
+        is_stored: It is a copy of a version in object storage already.
+    """
+    with _published(index, manifest, is_stored):
+        manifest.save(index)
     with suppress(OSError):
         folder = manifest.folder(index)
         for file in (*folder.glob("deleted.*.npy"), *folder.glob("learned.*.npz")):
             if file.name not in (manifest.deleted, manifest.learned):
                 file.unlink()
         remove_old_generations(index, manifest)
+
+
+def _published(index: Path, manifest: Manifest, is_stored: bool) -> AbstractContextManager[None]:
+    """What commits a version of an index that is a copy of one in object storage."""
+    from spacy_embed.retrieval.remote_push import published
+
+    return nullcontext() if is_stored else published(index, manifest)
 
 
 def remove_old_generations(index: Path, manifest: Manifest) -> None:

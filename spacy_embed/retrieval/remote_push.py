@@ -1,0 +1,159 @@
+"""A change of an index's copy, taken to object storage: new bytes first, then the version that counts them."""
+
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from spacy_embed.retrieval.manifest import Manifest
+from spacy_embed.retrieval.remote_cleaning import clean_now_and_then
+from spacy_embed.retrieval.remote_files import is_growing, version_files
+from spacy_embed.retrieval.remote_packs import Stretch, cut, upload
+from spacy_embed.retrieval.remote_pull import bring_up
+from spacy_embed.retrieval.remote_replica import forget_others, held_version, note_version, url_of
+from spacy_embed.retrieval.remote_store import RemoteError, RemoteStore
+from spacy_embed.retrieval.remote_version import (
+    Part,
+    Parts,
+    RemoteVersion,
+    is_held,
+    name_of_version,
+    newest_since,
+    size_of,
+)
+
+T = TypeVar("T")
+
+_ATTEMPTS = 8
+_READ_BYTES = 1 << 24
+
+
+class OvertakenError(RemoteError):
+    """Another machine committed a version meanwhile."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            f"{url} was changed by another machine meanwhile: its change stands, this one was not made. Run the "
+            "command again."
+        )
+
+
+@contextmanager
+def published(index: Path, manifest: Manifest) -> Iterator[None]:
+    """Commit a version of a copy in object storage; the block then saves the manifest. With the writer's lock held.
+
+    Args:
+        index: An index; nothing is done for one that is no copy.
+        manifest: The version; its files are all there.
+
+    Raises:
+        OvertakenError: Another machine committed meanwhile.
+        RemoteError: The store does not take it; it has the version that it had.
+    """
+    url = url_of(index)
+    if not url:
+        yield
+        return
+    store, held = RemoteStore(url), held_version(index)
+    version = push(store, index, manifest, held)
+    note_version(index, version)
+    yield
+    forget_others(index, version)
+    clean_now_and_then(store, version, held)
+
+
+def push(store: RemoteStore, index: Path, manifest: Manifest, base: RemoteVersion | None) -> RemoteVersion:
+    """Store the files of a version that another version does not hold, and commit it.
+
+    Args:
+        store: The index's.
+        index: Holds the version's files.
+        manifest: The version.
+        base: The newest version that is stored, on which this one goes on; None for the first.
+
+    Raises:
+        OvertakenError: ``base`` is not the newest any more.
+        RemoteError: The store does not take it.
+    """
+    folder = manifest.folder(index)
+    kept: dict[str, Parts] = {}
+    new: list[Stretch] = []
+    for name, size in version_files(index, manifest).items():
+        kept[name] = _kept_parts(folder / name, size, name, manifest, base)
+        new += cut(folder / name, size_of(kept[name]), size)
+    added: dict[Path, list[tuple[int, Part]]] = {}
+    for stretch, (part,) in upload(store, new):
+        added.setdefault(stretch.file, []).append((stretch.start, part))
+    files = {
+        name: (*parts, *(part for _, part in sorted(added.get(folder / name, [])))) for name, parts in kept.items()
+    }
+    # numbers that were cleaned away must not be taken again
+    newest = newest_since(store, base)
+    if newest is not None if base is None else not is_held(newest, base):
+        raise OvertakenError(store.url)
+    version = RemoteVersion(base.number + 1 if base else 1, manifest, files)
+    return _commit(store, version)
+
+
+def _commit(store: RemoteStore, version: RemoteVersion) -> RemoteVersion:
+    name, data = name_of_version(version.number), version.to_bytes()
+    try:
+        tag = store.create(name, data)
+    except RemoteError:
+        # the answer may have been lost, not the request
+        if not _is_there(store, name, data):
+            raise
+        tag = ""
+    if tag is None:
+        # so may that of a request that was sent again
+        if not _is_there(store, name, data):
+            raise OvertakenError(store.url)
+        tag = ""
+    return RemoteVersion(version.number, version.manifest, version.files, tag)
+
+
+def _is_there(store: RemoteStore, name: str, data: bytes) -> bool:
+    try:
+        # packs have names that nobody else gives
+        return store.read(name) == data
+    except RemoteError:
+        return False
+
+
+def _kept_parts(file: Path, size: int, name: str, manifest: Manifest, base: RemoteVersion | None) -> Parts:
+    """The parts that are stored already of a file's first bytes."""
+    parts = base.files.get(name, ()) if base else ()
+    if base is not None and base.manifest.generation == manifest.generation:
+        # what was committed of a generation never changes
+        return parts if size_of(parts) == size or is_growing(name, manifest) else ()
+    return parts if size_of(parts) == size and _holds(file, parts) else ()
+
+
+def _holds(file: Path, parts: Parts) -> bool:
+    with file.open("rb") as stream:
+        for part in parts:
+            crc, left = 0, part.size
+            while left and (data := stream.read(min(left, _READ_BYTES))):
+                crc, left = zlib.crc32(data, crc), left - len(data)
+            if left or crc != part.crc:
+                return False
+    return True
+
+
+def redone(index: Path, change: Callable[[], T]) -> T:
+    """Make a change of an index; of a copy that another machine overtook, again on what that machine committed.
+
+    Args:
+        index: The index.
+        change: Commits, or raises and leaves everything as it was.
+
+    Raises:
+        OvertakenError: That happened many times in a row.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return change()
+        except OvertakenError:
+            bring_up(index, url_of(index))
+    return change()

@@ -1,0 +1,161 @@
+"""Objects under a URL, by obstore: listed, read in ranges, made once; what goes wrong is said in one line."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from spacy_embed.errors import InputError, require
+from spacy_embed.retrieval.remote_url import endpoint
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_RETRIES = 4
+_RETRY_WITHIN = timedelta(seconds=60)
+_FULL = ("QuotaExceeded", "InsufficientStorage", "507 ", "EntityTooLarge", "XMinioStorageFull", "No space left")
+_REFUSED = (
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "AccessDenied",
+    "ExpiredToken",
+    "InvalidToken",
+    "403 ",
+    "401 ",
+)
+_UNREACHABLE = ("error sending request", "builder error", "timed out", "timeout", "dns error", "onnection")
+
+
+class RemoteError(InputError):
+    """Object storage did not do what was asked; nothing that was there is lost."""
+
+
+class NoSuchObject(RemoteError):
+    """An object is not there, or not any more."""
+
+
+class StoredObject(NamedTuple):
+    """What a listing says of an object."""
+
+    name: str
+    size: int
+    modified: datetime
+    tag: str
+    """Changes with its content; "" where the store gives none."""
+
+
+class RemoteStore:
+    """The objects whose names begin with the path of a URL; safe to use from several threads.
+
+    Args:
+        url: ``s3://bucket/path`` or another that obstore knows. Credentials, region and endpoint come from the
+            environment, as the providers' own tools read them.
+
+    Raises:
+        InputError: The URL or the environment cannot be used.
+        MissingExtraError: obstore is not installed.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._obstore: Any = require("obstore", extra="cloud", purpose=f"use {urlsplit(url).scheme}:// URLs")
+        from_url = require("obstore.store", extra="cloud", purpose="use URLs").from_url
+        served_at = endpoint(url)
+        options: dict[str, Any] = {"connect_timeout": timedelta(seconds=10), "timeout": timedelta(minutes=10)}
+        if served_at.startswith("http://") and urlsplit(served_at).hostname in _LOOPBACK:
+            options["allow_http"] = True
+        config = {"endpoint": served_at} if served_at else {}
+        with self._said():
+            self._store = from_url(
+                url,
+                config=config,
+                client_options=options,
+                retry_config={"max_retries": _RETRIES, "retry_timeout": _RETRY_WITHIN},
+            )
+
+    def names(self, folder: str, after: str = "") -> list[StoredObject]:
+        """Objects in a folder and those below, by name; those whose names come after one, if it is given."""
+        with self._said():
+            stream = self._obstore.list(self._store, folder or None, offset=after or None)
+            found = [
+                StoredObject(meta["path"], int(meta["size"]), meta["last_modified"], meta.get("e_tag") or "")
+                for batch in stream
+                for meta in batch
+            ]
+        return sorted(found)
+
+    def head(self, name: str) -> StoredObject:
+        """What is known of an object. Raises NoSuchObject."""
+        with self._said():
+            meta = self._obstore.head(self._store, name)
+        return StoredObject(meta["path"], int(meta["size"]), meta["last_modified"], meta.get("e_tag") or "")
+
+    def read(self, name: str) -> bytes:
+        """An object's content. Raises NoSuchObject."""
+        with self._said():
+            return bytes(self._obstore.get(self._store, name).bytes())
+
+    def stream(self, name: str) -> Iterator[bytes]:
+        """An object's content, some at a time. Raises NoSuchObject."""
+        with self._said():
+            for chunk in self._obstore.get(self._store, name).stream(min_chunk_size=1 << 22):
+                yield bytes(chunk)
+
+    def read_ranges(self, name: str, starts: Sequence[int], sizes: Sequence[int]) -> list[memoryview]:
+        """Some stretches of an object; what lies close together is asked for at once. Raises NoSuchObject."""
+        with self._said():
+            found = self._obstore.get_ranges(self._store, name, starts=list(starts), lengths=list(sizes))
+        return [memoryview(data) for data in found]
+
+    def write(self, name: str, data: bytes) -> None:
+        """Make an object, or replace it."""
+        with self._said():
+            self._obstore.put(self._store, name, data)
+
+    def create(self, name: str, data: bytes) -> str | None:
+        """Make an object if there is none of that name; its tag, or None where there is one."""
+        with self._said():
+            try:
+                made = self._obstore.put(self._store, name, data, mode="create", use_multipart=False)
+            except self._obstore.exceptions.AlreadyExistsError:
+                return None
+        return made.get("e_tag") or ""
+
+    def delete(self, names: Sequence[str]) -> None:
+        """Remove objects; those that are gone already are passed over."""
+        with self._said():
+            if names:
+                self._obstore.delete(self._store, list(names))
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        known = self._obstore.exceptions
+        try:
+            yield
+        except (known.BaseError, OSError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            message = self._message(str(error))
+            if isinstance(error, FileNotFoundError) and "NoSuchBucket" not in str(error):
+                raise NoSuchObject(message) from error
+            raise RemoteError(message) from error
+
+    def _message(self, error: str) -> str:
+        # the text of the answer follows in further lines
+        first, bucket = error.splitlines()[0][:300], urlsplit(self.url).netloc
+        place = endpoint(self.url)
+        if "NoSuchBucket" in error:
+            at = f" at {place}" if place else ""
+            return f"{self.url}: there is no bucket {bucket!r}{at}: make it, or check the URL."
+        if "169.254." in error or "metadata" in error or "CredentialsNotFound" in error:
+            return (
+                f"{self.url}: no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and "
+                "AWS_SESSION_TOKEN where there is one)."
+            )
+        if any(word in error for word in _FULL):
+            return f"{self.url}: the bucket is full ({first}): nothing that was there is lost. Make room and try again."
+        if any(word in error for word in _REFUSED):
+            return f"{self.url}: access was refused ({first}): check the credentials and what they allow."
+        if any(word in error for word in _UNREACHABLE):
+            at = place or "the provider"
+            return f"{self.url}: {at} cannot be reached ({first}): check AWS_ENDPOINT_URL, AWS_REGION and the network."
+        return f"{self.url}: {first}"
