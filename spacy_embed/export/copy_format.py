@@ -47,18 +47,12 @@ def copied_rows(batch: pa.RecordBatch) -> CopiedRows:
         InputError: An id holds a NUL character.
     """
     columns = {name: batch.column(name) for name in ("id", "lang", "title", "text", "metadata")}
-    faulty = _with_nul(columns["id"], "\0")
-    if faulty.any():
-        id_ = columns["id"][int(np.flatnonzero(faulty)[0])].as_py()
-        raise InputError(f"The id {id_!r} holds a NUL character, which PostgreSQL cannot keep: give it another id.")
+    if not columns["id"].equals(_without_nul(columns["id"])):
+        raise InputError("An id holds a NUL character, which PostgreSQL cannot keep: give the document another id.")
     replaced = np.zeros(batch.num_rows, bool)
-    for name in ("title", "text"):
-        replaced |= _with_nul(columns[name], "\0")
-        columns[name] = pc.replace_substring(columns[name], "\0", _REPLACEMENT)
-    escaped = _with_nul(columns["metadata"], "\\u0000")
-    if escaped.any():
-        columns["metadata"] = pa.array([_without_nul(text) for text in columns["metadata"].to_pylist()])
-        replaced |= escaped
+    for name, clean in (("title", _without_nul), ("text", _without_nul), ("metadata", _without_escaped_nul)):
+        given, columns[name] = columns[name], clean(columns[name])
+        replaced |= pc.not_equal(given, columns[name]).to_numpy(zero_copy_only=False)
     *texts, metadata = (column.cast(pa.binary()).cast(_BYTES) for column in columns.values())
     units = unit_matrix(batch)
     is_zero = ~units.any(axis=1)
@@ -71,13 +65,18 @@ def copied_rows(batch: pa.RecordBatch) -> CopiedRows:
     return CopiedRows(_content(rows), int(is_zero.sum()), int(replaced.sum()))
 
 
-def _with_nul(column: pa.Array, nul: str) -> NDArray[np.bool_]:
-    return np.asarray(pc.match_substring(column, nul).to_numpy(zero_copy_only=False))
+def _without_nul(texts: pa.Array) -> pa.Array:
+    return pc.replace_substring(texts, "\0", _REPLACEMENT)
 
 
-def _without_nul(text: str) -> str:
-    """JSON without escaped NULs; an escaped backslash before ``u0000`` is none."""
-    return _ESCAPE.sub(lambda match: _REPLACEMENT if match[1] == "u0000" else match[0], text)
+def _without_escaped_nul(texts: pa.Array) -> pa.Array:
+    """JSON without escaped NULs; after an escaped backslash, ``u0000`` is none."""
+    if not pc.any(pc.match_substring(texts, "\\u0000")).as_py():
+        return texts
+    found = [
+        _ESCAPE.sub(lambda match: _REPLACEMENT if match[1] == "u0000" else match[0], text) for text in texts.to_pylist()
+    ]
+    return pa.array(found, texts.type)
 
 
 def _vectors(units: Floats2d) -> pa.Array:

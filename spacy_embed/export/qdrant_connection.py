@@ -1,5 +1,6 @@
 """A connection to Qdrant, and what goes wrong with it, in one line."""
 
+import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,31 +31,46 @@ def connected(target: str, api_key: str | None = None) -> Iterator["QdrantClient
     """
     qdrant = require("qdrant_client", extra="qdrant", purpose="export to Qdrant")
     client = _client(qdrant.QdrantClient, target, api_key)
-    from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
+    from qdrant_client.http.exceptions import ApiException
 
-    where = shown(target)
-    answered = False
     try:
-        client.get_collections()
-        answered = True
+        _greet(client, shown(target))
         yield client
-    except UnexpectedResponse as error:
-        why = f"{error.status_code} {error.reason_phrase}"
-        if error.status_code in (401, 403):
-            raise InputError(f"Qdrant at {where} refuses the key ({why}): give QDRANT_API_KEY.") from None
-        if not answered:
-            raise InputError(f"What answers at {where} is no Qdrant ({why}): check the address.") from None
-        raise SpacyEmbedError(f"Qdrant failed ({_first_line(error)}): what was there is as it was.") from None
-    except (ApiException, ResponseHandlingException, ValueError) as error:
-        if isinstance(error, SpacyEmbedError):
-            raise
-        if not answered:
-            raise InputError(
-                f"No Qdrant answers at {where} ({_first_line(error)}): check the address, and that the server runs."
-            ) from None
-        raise SpacyEmbedError(f"Qdrant failed ({_first_line(error)}): what was there is as it was.") from None
+    except ApiException as error:
+        raise SpacyEmbedError(f"Qdrant failed ({reason(error)}): what was there is as it was.") from None
     finally:
         client.close()
+
+
+def _greet(client: "QdrantClient", where: str) -> None:
+    """Raise InputError when no Qdrant answers, or not to us."""
+    from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
+
+    try:
+        client.get_collections()
+    except UnexpectedResponse as error:
+        if error.status_code in (401, 403):
+            raise InputError(
+                f"Qdrant at {where} refuses the key ({reason(error)}): give the right one in QDRANT_API_KEY."
+            ) from None
+        raise InputError(f"What answers at {where} is no Qdrant ({reason(error)}): check the address.") from None
+    except (ApiException, AssertionError, ValueError) as error:
+        raise InputError(
+            f"No Qdrant answers at {where} ({reason(error)}): check the address, and that the server runs."
+        ) from None
+
+
+def reason(error: BaseException) -> str:
+    """What a server, or the client, says, in one line."""
+    content = getattr(error, "content", None)
+    if content is None:
+        lines = str(error).strip().splitlines()
+        return lines[0] if lines else type(error).__name__
+    said = f"{getattr(error, 'status_code', '')} {getattr(error, 'reason_phrase', '')}".strip()
+    try:
+        return f"{said}: {json.loads(content)['status']['error']}"
+    except (ValueError, KeyError, TypeError):
+        return said
 
 
 def shown(target: str) -> str:
@@ -78,9 +94,4 @@ def _client(make: "type[QdrantClient]", target: str, api_key: str | None) -> "Qd
             warnings.simplefilter("ignore")
             return make(url=target, api_key=api_key, timeout=ANSWER_WITHIN, check_compatibility=False)
     except (ValueError, OSError, RuntimeError) as error:
-        raise InputError(f"Qdrant at {shown(target)} cannot be opened ({_first_line(error)}).") from None
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return " ".join(lines[:2]) if lines else type(error).__name__
+        raise InputError(f"Qdrant at {shown(target)} cannot be opened ({reason(error)}).") from None
