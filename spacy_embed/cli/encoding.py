@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from spacy_embed.cli.console import note
 from spacy_embed.progress import advance, progress_bar
+from spacy_embed.retrieval.remote_url import as_named, url_called
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,7 +31,8 @@ def faults_reported(skip_bad: bool, rejects: Path | None, beside: Path) -> Itera
     if not (skip_bad or rejects):
         yield refuse
         return
-    beside = beside.resolve()
+    # of an index in object storage, in the folder that we are in
+    beside = Path(Path(as_named(beside)).name if url_called(beside) else beside).resolve()
     with rejects_file(rejects or beside.with_name(f"{beside.name}.rejects.jsonl")) as report:
         yield report
     if report.count:

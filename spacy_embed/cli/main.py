@@ -17,6 +17,7 @@ from spacy_embed.cli import (
     induce,
     info,
     plot,
+    publish,
     search,
     senses,
     train,
@@ -45,6 +46,7 @@ app.command("tune")(tune.tune_command)
 app.command("fit-pairs")(fit_pairs.fit_pairs_command)
 app.command("search")(search.search_command)
 app.command("export")(export.export_command)
+app.command("publish")(publish.publish_command)
 app.command("info")(info.info_command)
 app.command("convert")(convert.convert_command)
 app.command("distill")(vectors.distill_command)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spacy_embed.errors import InputError
 from spacy_embed.retrieval.encoded import SEPARATOR, form_of
+from spacy_embed.retrieval.remote_inputs import local_input
 from spacy_embed.retrieval.vector_sources import Tables, origins_of
 from spacy_embed.types import Floats1d, Ints1d
 from spacy_embed.vectors import load_vectors
@@ -159,9 +160,10 @@ def open_source(source: Mapping[str, Any], kept: Path | None) -> WordTable | Non
         kept: A folder where a vector file, which takes long to read, is kept as a table; None for none.
     """
     copy = kept / source["fingerprint"] if kept is not None else None
-    for place in (copy, Path(source["path"]) if source["path"] else None):
-        if place is not None and place.exists():
-            with suppress(InputError):
+    for path in (copy, source["path"]):
+        with suppress(InputError):
+            place = local_input(str(path)) if path else None
+            if place is not None and place.exists():
                 opened = load_vectors(place)
                 if opened.fingerprint == source["fingerprint"]:
                     return opened if copy is None else _kept_as_table(opened, copy)
@@ -170,7 +172,10 @@ def open_source(source: Mapping[str, Any], kept: Path | None) -> WordTable | Non
 
 def state_of_source(source: Mapping[str, Any]) -> str:
     """What became of a table that could not be opened, as a message says it."""
-    return "has changed since" if Path(source["path"]).exists() else "is gone"
+    with suppress(InputError):
+        if local_input(source["path"]).exists():
+            return "has changed since"
+    return "is gone"
 
 
 def _kept_as_table(table: WordTable, folder: Path) -> WordTable:

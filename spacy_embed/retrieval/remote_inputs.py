@@ -11,7 +11,7 @@ from spacy_embed.errors import InputError
 from spacy_embed.progress import progress_bar
 from spacy_embed.retrieval.corpus_formats import TEXT_SUFFIXES
 from spacy_embed.retrieval.remote_store import NoSuchObject, RemoteError, RemoteStore, StoredObject
-from spacy_embed.retrieval.remote_url import call_by_url, copy_folder, normal_url
+from spacy_embed.retrieval.remote_url import call_by_url, copy_folder, is_url, normal_url
 
 KIND = "inputs"
 
@@ -56,6 +56,11 @@ def fetch_input(url: str, choice: Choice = everything) -> Path:
     if not found:
         raise RemoteError(f"There is nothing at {url} that can be read: check the URL.")
     return call_by_url(_kept(store, found, copy_folder(KIND, url), name) / name, url)
+
+
+def local_input(place: str) -> Path:
+    """A path, or this machine's copy of what a URL names. Raises as ``fetch_input`` does."""
+    return fetch_input(place) if is_url(place) else Path(place)
 
 
 def _kept(store: RemoteStore, found: list[StoredObject], folder: Path, name: str = "") -> Path:

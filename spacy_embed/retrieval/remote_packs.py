@@ -1,6 +1,5 @@
 """Stretches of files put together into packs, and fetched back: several at once, each checked."""
 
-import os
 import uuid
 import zlib
 from collections.abc import Iterable, Iterator
@@ -82,7 +81,7 @@ def _upload_pack(store: RemoteStore, pieces: list[Stretch]) -> tuple[list[Stretc
 
 
 def fetch(store: RemoteStore, wanted: Iterable[Wanted]) -> None:
-    """Fetch parts and write them to their places; files are made where they are not there.
+    """Fetch parts and write them to their places, in files that are there.
 
     Raises:
         NoSuchObject: A pack was removed: the version is out of date.
@@ -105,18 +104,10 @@ def _fetch_pack(store: RemoteStore, name: str, wanted: list[Wanted]) -> int:
                 f"{store.url}/{name} is damaged: bytes {each.part.start} to {each.part.start + each.part.size}, of "
                 f"{each.file.name}, are not what was stored. Index the corpus again, or put the object back."
             )
-        descriptor = os.open(each.file, os.O_WRONLY | os.O_CREAT, 0o644)
-        try:
-            _write_all(descriptor, data, each.start)
-        finally:
-            os.close(descriptor)
+        with each.file.open("r+b") as stream:
+            stream.seek(each.start)
+            stream.write(data)
     return sum(each.part.size for each in wanted)
-
-
-def _write_all(descriptor: int, data: memoryview, start: int) -> None:
-    while data:
-        written = os.pwrite(descriptor, data, start)
-        data, start = data[written:], start + written
 
 
 def _at_once(tasks: list[tuple[Any, ...]]) -> Iterator[Any]:

@@ -53,7 +53,7 @@ def publish(made: Path, url: str, *, overwrite: bool = False) -> Manifest:
     except OvertakenError:
         raise
     except RemoteError as error:
-        raise RemoteError(f"{error} The index is made and lies at {made.parent / made.name}.") from error
+        raise RemoteError(f"{error} The index lies at {made}: 'spacy-embed publish {made} {url}'.") from error
     if made == building_place(url):
         _adopt(made, url, version)
     clean_now_and_then(store, version, before)

@@ -1,7 +1,8 @@
 """A change of an index's copy, taken to object storage: new bytes first, then the version that counts them."""
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -77,10 +78,10 @@ def push(store: RemoteStore, index: Path, manifest: Manifest, base: RemoteVersio
         RemoteError: The store does not take it.
     """
     folder = manifest.folder(index)
-    kept: dict[str, Parts] = {}
     new: list[Stretch] = []
-    for name, size in version_files(index, manifest).items():
-        kept[name] = _kept_parts(folder / name, size, name, manifest, base)
+    sizes = version_files(index, manifest)
+    kept = _kept_parts(folder, sizes, manifest, base)
+    for name, size in sizes.items():
         new += cut(folder / name, size_of(kept[name]), size)
     added: dict[Path, list[tuple[int, Part]]] = {}
     for stretch, (part,) in upload(store, new):
@@ -121,13 +122,37 @@ def _is_there(store: RemoteStore, name: str, data: bytes) -> bool:
         return False
 
 
-def _kept_parts(file: Path, size: int, name: str, manifest: Manifest, base: RemoteVersion | None) -> Parts:
-    """The parts that are stored already of a file's first bytes."""
-    parts = base.files.get(name, ()) if base else ()
-    if base is not None and base.manifest.generation == manifest.generation:
+def _kept_parts(
+    folder: Path, sizes: Mapping[str, int], manifest: Manifest, base: RemoteVersion | None
+) -> dict[str, Parts]:
+    """The parts that are stored already of each file's first bytes."""
+    if base is None:
+        return dict.fromkeys(sizes, ())
+    known = {name: base.files.get(name, ()) for name in sizes}
+    if base.manifest.generation == manifest.generation:
         # what was committed of a generation never changes
-        return parts if size_of(parts) == size or is_growing(name, manifest) else ()
-    return parts if size_of(parts) == size and _holds(file, parts) else ()
+        return {
+            name: parts if size_of(parts) == sizes[name] or is_growing(name, manifest) else ()
+            for name, parts in known.items()
+        }
+    same = {
+        name: parts if size_of(parts) == sizes[name] and _holds(folder / name, parts) else ()
+        for name, parts in known.items()
+    }
+    worth = _worth_keeping(same.values(), base)
+    return {name: parts if all(part.pack in worth for part in parts) else () for name, parts in same.items()}
+
+
+def _worth_keeping(kept: Iterable[Parts], base: RemoteVersion) -> set[str]:
+    """The packs of which at least half would be needed: another is better written anew, and removed."""
+    needed, stored = Counter[str](), Counter[str]()
+    for parts in kept:
+        for part in parts:
+            needed[part.pack] += part.size
+    for parts in base.files.values():
+        for part in parts:
+            stored[part.pack] = max(stored[part.pack], part.start + part.size)
+    return {pack for pack, size in needed.items() if 2 * size >= stored[pack]}
 
 
 def _holds(file: Path, parts: Parts) -> bool:

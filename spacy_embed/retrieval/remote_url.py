@@ -52,8 +52,8 @@ def cache_root() -> Path:
     """The folder that holds all copies."""
     named = os.environ.get(CACHE_VARIABLE)
     if named:
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spacy-embed"
+        return Path(named).resolve()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").resolve() / "spacy-embed"
 
 
 def call_by_url(copy: Path, url: str) -> Path:
@@ -65,8 +65,9 @@ def call_by_url(copy: Path, url: str) -> Path:
 def as_named(text: object) -> str:
     """A message or path with the URLs of copies in place of their folders."""
     named = str(text)
-    for copy in sorted(_names, key=len, reverse=True):
-        named = named.replace(copy, _names[copy])
+    for copy, url in _names.items():
+        # not what merely begins with the same letters, such as a file beside it
+        named = re.sub(rf"{re.escape(copy)}(?![\w-]|\.\w)", url.replace("\\", r"\\"), named)
     return named
 
 

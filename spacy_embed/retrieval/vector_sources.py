@@ -10,6 +10,7 @@ import numpy as np
 from spacy_embed.errors import InputError
 from spacy_embed.retrieval.encoded import form_of, key_of
 from spacy_embed.retrieval.generation_writer import NewWords
+from spacy_embed.retrieval.remote_url import as_named
 from spacy_embed.training.sequences import TokenSequences
 from spacy_embed.types import Ints1d, Rows
 from spacy_embed.vectors.distilled import BUILT_IN, built_in_encoder, distill
@@ -144,7 +145,7 @@ def provenance(tables: Tables) -> list[dict[str, Any]]:
         source = getattr(table, "metadata", {}).get("source", {})
         path = getattr(table, "path", None) or source.get("file")
         entry = {
-            "path": str(path) if path else None,
+            "path": as_named(path) if path else None,
             "fingerprint": table.fingerprint,
             "words": len(table),
             "dim": table.dim,
