@@ -18,9 +18,9 @@ from spacy_embed.errors import InputError
 from spacy_embed.retrieval import manifest as files
 from spacy_embed.retrieval.corpus_formats import Document
 from spacy_embed.retrieval.deletion import live_positions, without_documents
+from spacy_embed.retrieval.document_writer import MappedBatch
 from spacy_embed.retrieval.encoded import json_text, list_bags
 from spacy_embed.retrieval.generation import DOCUMENT_FIELDS, GenerationReader, open_version
-from spacy_embed.retrieval.document_writer import MappedBatch
 from spacy_embed.retrieval.generation_writer import GenerationWriter
 from spacy_embed.retrieval.generations import save_version
 from spacy_embed.retrieval.index_plan import SavePipelines

@@ -12,11 +12,12 @@ import numpy as np
 from spacy_embed.bags import Bags
 from spacy_embed.errors import InputError
 from spacy_embed.retrieval import manifest as files
+from spacy_embed.retrieval.document_writer import MappedBatch
 from spacy_embed.retrieval.encoded import list_bags
 from spacy_embed.retrieval.fit_settings import FitSettings
 from spacy_embed.retrieval.fits import CountedBatch, fit
 from spacy_embed.retrieval.generation import DOCUMENT_FIELDS, VOCABULARY_FILES, GenerationReader
-from spacy_embed.retrieval.generation_writer import GenerationWriter, MappedBatch
+from spacy_embed.retrieval.generation_writer import GenerationWriter
 from spacy_embed.retrieval.generations import commit_generation, new_generation
 from spacy_embed.retrieval.growing_keys import layouts
 from spacy_embed.retrieval.index_build import write_all

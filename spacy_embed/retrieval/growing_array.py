@@ -85,6 +85,27 @@ class GrowingArray:
         self._stream.write(data)
         self.extent = Extent(self.extent.items + len(block), zlib.crc32(data, self.extent.crc))
 
+    def append_file(self, file: Path, extent: Extent, *, skip: int = 0, shift: int = 0) -> None:
+        """Add what another file of the same layout holds, a block at a time.
+
+        Args:
+            file: The file.
+            extent: What it holds.
+            skip: Leave out so many items at its start.
+            shift: Add so much to each value.
+
+        Raises:
+            InputError: It holds something else.
+        """
+        check_size(file, extent.items * self.layout.item_bytes)
+        crc, at_once = 0, max(_READ_BYTES // self.layout.item_bytes, 1)
+        for start in range(0, extent.items, at_once):
+            block = read_items(file, self.layout, start, min(start + at_once, extent.items))
+            crc = zlib.crc32(block.view(np.uint8).reshape(-1).data, crc)
+            self.append(block[max(skip - start, 0) :] + shift if shift else block[max(skip - start, 0) :])
+        if crc != extent.crc:
+            raise InputError(f"{file} has changed since it was written: make it again.")
+
     def sync(self) -> Extent:
         """Make what was appended durable and give its extent."""
         if self._is_new or self.extent != self._synced:

@@ -144,6 +144,27 @@ class KeysWriter:
         self.offsets.append(start + np.cumsum([len(word) for word in encoded], dtype=np.int64))
         self._new.append(word_hashes(encoded))
 
+    def append_list(self, folder: Path, n: int, extents: dict[str, Extent]) -> None:
+        """Add the strings that another writer of the same name has written in one go.
+
+        Args:
+            folder: Where its files are.
+            n: How many there are.
+            extents: What ``sync`` gave.
+
+        Raises:
+            InputError: A file is not what was written.
+        """
+        text, offsets = f"{self.name}.text", f"{self.name}.offsets"
+        start = self.text.extent.items
+        self.text.append_file(folder / text, extents[text])
+        self.offsets.append_file(folder / offsets, extents[offsets], skip=1, shift=start)
+        if n:
+            hashes, order = _open_run(folder, self.name, 0, n)
+            in_order = np.empty(n, np.uint64)
+            in_order[order] = hashes
+            self._new.append(in_order)
+
     def index_anew(self) -> None:
         """One run over all that is there, whatever runs there were."""
         keys = open_keys(self.folder, self.name, self._extents(), ())

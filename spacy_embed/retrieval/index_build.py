@@ -16,10 +16,11 @@ from spacy_embed.errors import InputError, require_installed
 from spacy_embed.progress import progress_bar
 from spacy_embed.retrieval import manifest as files
 from spacy_embed.retrieval.corpus_words import CorpusWords
+from spacy_embed.retrieval.document_writer import MappedBatch
 from spacy_embed.retrieval.encoded import list_bags
 from spacy_embed.retrieval.fits import CountedBatch, Fits, fit
 from spacy_embed.retrieval.generation import DOCUMENT_FIELDS, GenerationReader
-from spacy_embed.retrieval.generation_writer import GenerationWriter, MappedBatch
+from spacy_embed.retrieval.generation_writer import GenerationWriter
 from spacy_embed.retrieval.generations import commit_generation, new_generation
 from spacy_embed.retrieval.index_plan import IndexPlan, SavePipelines, tables_of
 from spacy_embed.retrieval.locks import READERS, only_one, writer_lock

@@ -53,6 +53,14 @@ class Spool:
             folder.mkdir()
             write_atomically(folder / _JOB, json.dumps(job).encode())
 
+    @classmethod
+    def complete(cls, folder: Path) -> "Spool":
+        """What another process has spooled, faults passed over."""
+        spool = cls(folder, _read_job(folder), lambda _: None)
+        for chunk in spool._chunks:
+            spool._take_in(chunk)
+        return spool
+
     def rest(self, documents: Iterable[Document]) -> Iterator[Document]:
         """The documents that are still to be encoded; from the first chunk that differs on, chunks are thrown away."""
         stream = iter(documents)
