@@ -79,6 +79,8 @@ def _to_parquet(documents: Any, target: str, *, bags: bool, overwrite: bool) -> 
 
     if not target:
         raise InputError("Say which file to write: spacy-embed export INDEX OUT.parquet --to parquet.")
+    if "://" in target:
+        raise InputError(f"--to parquet writes a file on this machine, not {target.partition('://')[0]}://….")
     write_parquet(documents, Path(target), bags=bags, overwrite=overwrite)
     return {"file": target}
 

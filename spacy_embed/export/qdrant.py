@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 POINTS = uuid.uuid5(uuid.NAMESPACE_DNS, "spacy-embed.points")
 """The name space of point ids: Qdrant takes numbers and UUIDs only, so a document's is ``point_id(id)``."""
 
+MOST_DIMENSIONS = 65_536
+
 _AT_ONCE = 128
 """Points a request: Qdrant takes up to 32 MB."""
 _LEFT_OVER_AFTER = timedelta(days=1)
@@ -66,12 +68,14 @@ def write_qdrant(
         overwrite: Switch an alias of an earlier export, and remove the collection that it stood for.
 
     Raises:
-        InputError: The name is taken, or stands for a collection that no export made.
+        InputError: The name is taken, or stands for a collection that no export made; too many dimensions.
         SpacyEmbedError: Fewer points arrived than were sent.
     """
     from qdrant_client import models
 
     check_name(name)
+    if documents.dim > MOST_DIMENSIONS:
+        raise InputError(f"Qdrant takes up to {MOST_DIMENSIONS:,} dimensions, the embedding has {documents.dim:,}.")
     _replaceable(client, name, overwrite=overwrite)
     _remove_leftovers(client, name)
     now = datetime.now(timezone.utc)

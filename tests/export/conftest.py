@@ -12,6 +12,7 @@ import pytest
 
 from spacy_embed.retrieval.learned_encoders import save_encoder
 from spacy_embed.training.judged_encoder import JudgedEncoder
+from tests.cli.conftest import cli  # noqa: F401
 from tests.stores import cache_pipelines, corpus_documents, forms_of, make_index, random_table
 
 DELETED = ("en-flood-bridge", "ru-allotment", "zh-two-brothers")

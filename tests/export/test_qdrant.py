@@ -147,14 +147,12 @@ def test_what_killed_exports_left_is_removed_after_a_day(client, documents):
 
 
 def test_local_mode_in_a_folder_stays_there(index, documents, tmp_path):
-    with connected(str(tmp_path / "qdrant")) as client:
+    folder = str(tmp_path / "qdrant")
+    with connected(folder) as client:
         write_qdrant(documents, client, "docs")
-        with (
-            pytest.raises(InputError, match="cannot be opened .*already accessed"),
-            connected(str(tmp_path / "qdrant")),
-        ):
+        with pytest.raises(InputError, match="already accessed"), connected(folder):
             pass
-    with connected(str(tmp_path / "qdrant")) as client:
+    with connected(folder) as client:
         assert client.count("docs").count == len(index)
 
 
@@ -199,7 +197,11 @@ def test_servers_that_are_none_or_refuse(answering, tmp_path):
     address, handler = answering
     secret = "hunter2"
     for status, body, message in [
-        (401, {"status": {"error": "no"}}, "refuses the key .*give QDRANT_API_KEY"),
+        (
+            401,
+            {"status": {"error": "no"}},
+            "refuses the key .401 Unauthorized: no.: give the right one",
+        ),
         (403, {"status": {"error": "no"}}, "refuses the key"),
         (404, {}, "is no Qdrant"),
         (200, {"hello": 1}, "No Qdrant answers at"),
