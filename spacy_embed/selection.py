@@ -1,13 +1,14 @@
 """Which of many scores are among the highest, in about one pass over them."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from spacy_embed.types import Floats1d, Ints1d
+from spacy_embed.types import Ints1d
 
 _SMALL = 4096
 
 
-def candidates(scores: Floats1d, k: int, margin: float = 0.0) -> Ints1d:
+def candidates(scores: NDArray[np.floating], k: int, margin: float = 0.0) -> Ints1d:
     """Positions of all scores that are at least the k-th highest less a margin; -inf is never among them.
 
     Args:
@@ -25,7 +26,7 @@ def candidates(scores: Floats1d, k: int, margin: float = 0.0) -> Ints1d:
     return found[scores[found] > -np.inf]
 
 
-def _lower_bound(scores: Floats1d, k: int) -> float:
+def _lower_bound(scores: NDArray[np.floating], k: int) -> float:
     """A number that at least k scores reach: -inf, or the k-th highest of the maxima of small groups."""
     if k >= len(scores):
         return -np.inf

@@ -1,14 +1,12 @@
 """Methods as ``search`` and ``evaluate`` take them: single ones, fusions, and one that ranks another's hits again."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from spacy_embed.bags import Bags
 from spacy_embed.retrieval.fusion import fuse_ranks, fuse_scores
 from spacy_embed.retrieval.method_names import COMPOSED, FED_BACK, Expression, Fused, Reranked, parse_method
-from spacy_embed.retrieval.methods import Eligible
 from spacy_embed.retrieval.queries import Queries
 from spacy_embed.retrieval.ranking import Hits
 from spacy_embed.types import Doubles1d, Ints1d
@@ -85,28 +83,12 @@ class Single:
     def search(self, index: "Snapshot", asked: Asked) -> list[Hits]:
         """See ``Method``."""
         prepared = index.prepared(asked.queries, self.name, asked.threads)
-        eligible = index.eligible(self.name, asked.where)
-        return list(index.ranker(self.name).ranker.search(prepared, asked.k, eligible))
+        return index.searched(self.name, prepared, asked.k, asked.where)
 
     def search_among(self, index: "Snapshot", asked: Asked, positions: Sequence[Ints1d]) -> list[Hits]:
         """The best of some documents of each query, in the order that they have among all."""
-        built = index.ranker(self.name)
         prepared = index.prepared(asked.queries, self.name, asked.threads)
-        found: list[Hits] = []
-        for i, mine in enumerate(positions):
-            mask = np.zeros(len(built.known), bool)
-            mask[mine] = True
-            found += built.ranker.search(_query(prepared, i), asked.k, Eligible.of(mask & built.known))
-        return found
-
-
-def _query(prepared: Any, i: int) -> Any:
-    """One of prepared queries."""
-    if isinstance(prepared, np.ndarray):
-        return prepared[i : i + 1]
-    if isinstance(prepared, Bags):
-        return prepared.slice(i, i + 1)
-    return prepared._replace(bags=prepared.bags.slice(i, i + 1))
+        return index.searched_among(self.name, prepared, asked.k, positions)
 
 
 class Reranking:

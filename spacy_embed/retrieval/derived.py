@@ -48,6 +48,18 @@ def unit_embeddings(reader: GenerationReader, name: str, langs: Langs) -> Floats
     return units
 
 
+def unit_embeddings_of(reader: GenerationReader, name: str, langs: Langs, documents: range) -> Floats2d:
+    """The same of a range of documents: mapped where all have been kept, else computed for these alone, in memory."""
+    folder = cache_folder(reader.folder)
+    if folder is not None:
+        kept = _mapped(folder / f"units.{reader.kept_as(name)}.{reader.manifest.positions}.npy", reader.manifest.dim)
+        if kept is not None:
+            return kept[documents.start : documents.stop]
+    units = np.empty((len(documents), reader.manifest.dim), np.float32)
+    _embed_into(units, reader, name, langs, of=documents.start)
+    return units
+
+
 def _mapped(file: Path, dim: int) -> Floats2d | None:
     try:
         kept: Floats2d = np.load(file, mmap_mode="r", allow_pickle=False)
@@ -75,14 +87,17 @@ def _embed_into_file(file: Path, reader: GenerationReader, name: str, langs: Lan
     return np.asarray(units)
 
 
-def _embed_into(units: Floats2d, reader: GenerationReader, name: str, langs: Langs, start: int = 0) -> None:
+def _embed_into(
+    units: Floats2d, reader: GenerationReader, name: str, langs: Langs, start: int = 0, of: int = 0
+) -> None:
+    """Fill rows from ``start`` on; the first row is that of the document at ``of``."""
     bags, table = reader.bags("bags"), reader.array("vectors")
     with progress_bar(total=len(units) - start, label=f"embedding ({name})", unit="doc") as bar:
         for first in range(start, len(units), _BATCH):
             last = min(first + _BATCH, len(units))
-            of_batch = langs(first, last)
+            of_batch = langs(of + first, of + last)
             fits = reader.fits.for_languages(name, of_batch)
-            units[first:last] = unit_rows(embed(bags.slice(first, last), of_batch, fits, table))
+            units[first:last] = unit_rows(embed(bags.slice(of + first, of + last), of_batch, fits, table))
             bar.update(last - first)
 
 

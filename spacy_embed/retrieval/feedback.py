@@ -51,16 +51,15 @@ class Rocchio:
     def search(self, index: "Snapshot", asked: Asked) -> list[Hits]:
         """See ``Method``."""
         fed = self.fed(index, asked.queries, asked.where)
-        ranker = index.ranker(self.base.name).ranker
-        return list(ranker.search(fed, asked.k, index.eligible(self.base.name, asked.where)))
+        return index.searched(self.base.name, fed, asked.k, asked.where)
 
     def fed(self, index: "Snapshot", queries: Queries, where: str | None = None) -> Any:
         """The queries with what was fed back: bags of terms, or float32[queries, dim]."""
         first = self.base.search(index, Asked(queries, DOCUMENTS, where))
-        ranker = index.ranker(self.base.name).ranker
         if self.base.name == BM25:
-            return feed_terms(queries.terms, ranker.terms, first)
-        return feed_vectors(index.embed_queries(queries, self.base.name), ranker.units, first)
+            return feed_terms(queries.terms, index.ranker(BM25).ranker.terms, first)
+        of_documents = [index.units_at(self.base.name, hits.positions) for hits in first]
+        return feed_vectors(index.embed_queries(queries, self.base.name), of_documents)
 
 
 def feed_terms(queries: Bags, documents: Bags, first: "Sequence[Hits]") -> Bags:
@@ -88,16 +87,15 @@ def feed_terms(queries: Bags, documents: Bags, first: "Sequence[Hits]") -> Bags:
     return Bags.concatenate(fed)
 
 
-def feed_vectors(queries: Floats2d, units: Floats2d, first: "Sequence[Hits]") -> Floats2d:
+def feed_vectors(queries: Floats2d, first: "Sequence[Floats2d]") -> Floats2d:
     """float32[queries, dim], each query with the centre of its first documents; a zero row stays one.
 
     Args:
         queries: float32[queries, dim].
-        units: float32[documents, dim], rows of length 1 or 0.
-        first: The documents of each query.
+        first: float32[documents, dim], those of each query, rows of length 1.
     """
     fed = unit_rows(queries)
-    for i, hits in enumerate(first):
-        if len(hits.positions):
-            fed[i] += BETA * units[hits.positions].mean(axis=0)
+    for i, units in enumerate(first):
+        if len(units):
+            fed[i] += BETA * units.mean(axis=0)
     return fed

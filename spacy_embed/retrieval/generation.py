@@ -4,7 +4,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,6 +144,33 @@ def open_version(index: Path) -> tuple[GenerationReader, Any]:
     read_deleted(folder, manifest)
     read_learned(folder, manifest)
     raise InputError(f"{manifest.folder(index)} is missing: index the corpus again.")
+
+
+class PinnedVersion(NamedTuple):
+    """What another process needs to open the very version that this one has opened, whatever was committed since."""
+
+    manifest: Manifest
+    deleted: Ints1d
+    """int64[d], positions of deleted documents."""
+    learned: dict[str, JudgedEncoder]
+    """Encoders learned from judgements."""
+
+    @classmethod
+    def of(cls, reader: GenerationReader) -> "PinnedVersion":
+        """The version that a reader reads."""
+        return cls(reader.manifest, reader.deleted, reader.learned)
+
+
+def open_pinned(index: Path, pinned: PinnedVersion) -> tuple[GenerationReader, Any]:
+    """A certain version, and a lock as of ``open_version``. Raises InputError when its generation is not there."""
+    folder = pinned.manifest.folder(index)
+    lock = reader_lock(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not there: the index was compacted meanwhile, or is not the same everywhere.")
+    reader = GenerationReader(folder, pinned.manifest)
+    # their files may have been replaced
+    reader.deleted, reader.learned = pinned.deleted, pinned.learned
+    return reader, lock
 
 
 def read_deleted(folder: Path, manifest: Manifest) -> Ints1d:

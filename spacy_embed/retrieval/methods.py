@@ -97,14 +97,16 @@ class Bm25:
         postings: The weighted terms, range by range.
         terms: The same by document.
         ids: Gives the ids of documents, for ties.
+        start: What the position of the first document is to the postings.
     """
 
     name = BM25
 
-    def __init__(self, postings: Sequence[Postings], terms: Bags, ids: IdsOf) -> None:
+    def __init__(self, postings: Sequence[Postings], terms: Bags, ids: IdsOf, start: int = 0) -> None:
         self.postings = postings
         self.terms = terms
         self.ids = ids
+        self.start = start
 
     def search(self, queries: Bags, k: int, eligible: Eligible) -> Iterator[Hits]:
         """Documents by falling score; those that share no term with the query are left out.
@@ -118,7 +120,7 @@ class Bm25:
             terms, counts = queries.at(i)
             scores = np.zeros(len(self.terms), np.float32)
             for postings in self.postings:
-                postings.add_scores(terms, counts, scores)
+                postings.add_scores(terms, counts, scores, self.start)
             scores[eligible.absent] = 0.0
             found = candidates(scores, k)
             found = found[scores[found] > 0]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -12,7 +13,7 @@ from spacy_embed.retrieval import manifest as files
 from spacy_embed.retrieval.derived import document_fields
 from spacy_embed.retrieval.filters import DocumentFields
 from spacy_embed.retrieval.fits import Fits
-from spacy_embed.retrieval.generation import open_version
+from spacy_embed.retrieval.generation import PinnedVersion, open_pinned, open_version
 from spacy_embed.retrieval.growing_keys import GrowingKeys
 from spacy_embed.retrieval.hits import Hit, read_hits
 from spacy_embed.retrieval.origin import SourceTables, open_origin
@@ -30,18 +31,19 @@ class OpenedVersion:
 
     Args:
         path: The index.
+        pinned: Which version, the newest when absent.
 
     Raises:
         InputError: It is missing, damaged, or of another version of the format.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, pinned: PinnedVersion | None = None) -> None:
         require("lance", extra="search", purpose="open an index")
         self.path = Path(path)
-        self.reader, self._lock_of_readers = open_version(self.path)
+        self.reader, self._lock_of_readers = open_pinned(self.path, pinned) if pinned else open_version(self.path)
         self.manifest = self.reader.manifest
-        self.dataset = self.reader.dataset()
-        if self.dataset.count_rows() != self.manifest.positions:
+        # whoever pins a version has looked at its documents
+        if not pinned and self.dataset.count_rows() != self.manifest.positions:
             raise InputError(
                 f"{self.path} holds {self.dataset.count_rows()} documents, expected {self.manifest.positions}: "
                 "index the corpus again."
@@ -52,6 +54,11 @@ class OpenedVersion:
 
     def __len__(self) -> int:
         return self.manifest.documents
+
+    @cached_property
+    def dataset(self) -> Any:
+        """The Lance data set of the documents."""
+        return self.reader.dataset()
 
     @property
     def languages(self) -> list[str]:

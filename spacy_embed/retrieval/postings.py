@@ -40,16 +40,26 @@ class Postings(NamedTuple):
         offsets = np.append(by_term.indptr[terms], len(bags.rows)).astype(np.int64)
         return cls(start, terms.astype(np.int32), offsets, by_term.indices.astype(np.int32), by_term.data)
 
-    def add_scores(self, terms: Rows, counts: Floats1d, scores: Floats1d) -> None:
-        """Add each term's weights, times its count in the query, to the documents' scores, float32[positions]."""
+    def add_scores(self, terms: Rows, counts: Floats1d, scores: Floats1d, start: int = 0) -> None:
+        """Add each term's weights, times its count in the query, to the scores of documents.
+
+        Args:
+            terms: int32[n], the query's.
+            counts: float32[n].
+            scores: float32[m], of the documents from ``start`` on; others are passed over.
+            start: Position of the first.
+        """
         if not len(self.terms):
             return
+        ahead = self.start - start
+        within = np.array([max(-ahead, 0), max(len(scores) - ahead, 0)], np.int64)
         places = np.searchsorted(self.terms, terms)
         for place, term, count in zip(places.tolist(), terms.tolist(), counts, strict=True):
             if place < len(self.terms) and self.terms[place] == term:
                 first, last = self.offsets[place], self.offsets[place + 1]
+                a, b = first + np.searchsorted(self.documents[first:last], within)
                 # a document stands once in a term's list
-                scores[self.start + self.documents[first:last]] += self.weights[first:last] * np.float32(count)
+                scores[ahead + self.documents[a:b]] += self.weights[a:b] * np.float32(count)
 
 
 def plan_ranges(postings: Runs, offsets: Offsets) -> list[tuple[int, int]]:

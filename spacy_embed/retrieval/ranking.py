@@ -43,3 +43,17 @@ def ordered(positions: Ints1d, scores: NDArray[np.floating], k: int, ids: Callab
         order = head[np.lexsort((ranks, -scores[head]))]
     best = order[:k]
     return Hits(positions[best], scores[best].astype(np.float64))
+
+
+def by_distance(positions: Ints1d, distances: Doubles1d, k: int, ids: Callable[[Ints1d], Sequence[str]]) -> Hits:
+    """The k lowest of some distances, equal ones by rising id; their score is 1 / (1 + distance).
+
+    Args:
+        positions: int64[m], distinct documents.
+        distances: float64[m], theirs.
+        k: How many at most.
+        ids: Gives the ids of documents; asked only where distances are equal.
+    """
+    hits = ordered(positions, -distances, k, ids)
+    found = 0.0 - hits.scores
+    return Hits(hits.positions, 1.0 / (1.0 + found), found)

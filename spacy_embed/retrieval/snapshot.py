@@ -1,6 +1,7 @@
 """An index as it was when it was opened: searched by any method, and its answers, whatever is written meanwhile."""
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from spacy_embed.retrieval.ann import ApproximateCosine, graph_of
 from spacy_embed.retrieval.cached_files import cache_folder
 from spacy_embed.retrieval.composed_methods import Asked, Method, method_of
 from spacy_embed.retrieval.fits import embed
+from spacy_embed.retrieval.generation import PinnedVersion
 from spacy_embed.retrieval.method_names import (
     BM25,
     COMPOSED,
@@ -30,10 +32,10 @@ from spacy_embed.retrieval.method_names import (
 from spacy_embed.retrieval.methods import Cosine, Eligible
 from spacy_embed.retrieval.opened_version import OpenedVersion
 from spacy_embed.retrieval.queries import Queries
-from spacy_embed.retrieval.rankers import Built, build_ranker
+from spacy_embed.retrieval.rankers import Built, build_ranker, search_among
 from spacy_embed.retrieval.ranking import Hits
 from spacy_embed.transport.ground_cost import norm_weighted
-from spacy_embed.types import Floats2d
+from spacy_embed.types import Floats2d, Ints1d
 
 if TYPE_CHECKING:
     from spacy_embed.retrieval.word_mover import MovedQueries
@@ -48,13 +50,14 @@ class Snapshot(OpenedVersion):
 
     Args:
         path: The index.
+        pinned: Which version, the newest when absent.
 
     Raises:
         InputError: It is missing, damaged, or of another version of the format.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: str | Path, pinned: PinnedVersion | None = None) -> None:
+        super().__init__(path, pinned)
         self._methods: dict[str, Method] = {}
         self._rankers: dict[str, Built] = {}
         self._graphs: dict[str, Graph] = {}
@@ -158,6 +161,26 @@ class Snapshot(OpenedVersion):
             with self._building:
                 return queries.sentences()
         return self.embed_queries(queries, name)
+
+    def searched(self, name: str, prepared: Any, k: int, where: str | None = None) -> list[Hits]:
+        """The best documents of each query by a single method.
+
+        Args:
+            name: The method.
+            prepared: The queries, as of ``prepared``.
+            k: Hits a query.
+            where: A condition in SQL over the documents' fields.
+        """
+        return list(self.ranker(name).ranker.search(prepared, k, self.eligible(name, where)))
+
+    def searched_among(self, name: str, prepared: Any, k: int, positions: Sequence[Ints1d]) -> list[Hits]:
+        """The best of some documents of each query, int64[n], in the order that they have among all."""
+        return list(search_among(self.ranker(name), prepared, k, positions))
+
+    def units_at(self, name: str, positions: Ints1d) -> Floats2d:
+        """float32[n, dim], documents by an embedding, rows of length 1 or 0."""
+        units: Floats2d = self.ranker(name).ranker.units[positions]
+        return units
 
     def graph(self, name: str) -> Graph:
         """The graph for approximate search by an embedding, made when it is first needed, kept where it can be.

@@ -1,17 +1,18 @@
 """BM25 that also counts words close in meaning: each word of a query finds its best match in a document."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spacy_embed.bags import Bags
 from spacy_embed.bm25 import Bm25Weighting
-from spacy_embed.embedding import unit_rows
+from spacy_embed.corpus_counts import CorpusCounts
 from spacy_embed.retrieval.method_names import SOFT_BM25
 from spacy_embed.retrieval.methods import Eligible, IdsOf
 from spacy_embed.retrieval.ranking import Hits, ordered
-from spacy_embed.retrieval.soft_bm25_kernel import best_matches, sums_of_best
 from spacy_embed.selection import candidates
 from spacy_embed.threads import map_ahead
 from spacy_embed.types import Floats1d, Floats2d, Ints1d, Rows
@@ -35,6 +36,29 @@ class SoftQueries(NamedTuple):
     """How many search, a query each."""
 
 
+class SoftStatistics(NamedTuple):
+    """What counts of the whole corpus say."""
+
+    weighting: Bm25Weighting
+    """Of words."""
+    is_used: NDArray[np.bool_]
+    """bool[rows], whether a document holds the row."""
+
+    @classmethod
+    def of(cls, counts: CorpusCounts) -> "SoftStatistics":
+        """From the counts of all documents that are there."""
+        # an index whose documents are all gone gives none of them: any idf does
+        n_documents = max(counts.n_documents, 1)
+        counts = CorpusCounts(counts.document_frequencies, counts.row_totals, n_documents)
+        return cls(Bm25Weighting().fit_counts(counts), counts.document_frequencies > 0)
+
+
+def counts_without(documents: Bags, deleted: Ints1d, n_rows: int) -> CorpusCounts:
+    """Counts of documents over a table of so many rows, without those at some positions, int64[n]."""
+    there = np.setdiff1d(np.arange(len(documents)), deleted)
+    return CorpusCounts.of(documents if len(there) == len(documents) else documents.take(there), n_rows)
+
+
 class SoftBm25:
     """BM25 by similarity of words instead of identity.
 
@@ -49,7 +73,7 @@ class SoftBm25:
 
     Args:
         documents: Bags of counts over the rows of the table.
-        deleted: int64[n], positions of documents that are gone: they do not count in idf.
+        statistics: Of the corpus that they are of.
         table: float32[rows, dim].
         norms: float32[rows], the lengths of its rows.
         ids: Gives the ids of documents, for ties.
@@ -57,20 +81,33 @@ class SoftBm25:
 
     name = SOFT_BM25
 
-    def __init__(self, documents: Bags, deleted: Ints1d, table: Floats2d, norms: Floats1d, ids: IdsOf) -> None:
-        there = np.setdiff1d(np.arange(len(documents)), deleted)
-        # an index whose documents are all gone gives none of them: any idf does
-        present = documents.take(there) if 0 < len(there) < len(documents) else documents
-        weighting = Bm25Weighting().fit(present if len(present) else Bags.empty(1), len(table))
-        assert weighting.idf is not None
-        self.idf = weighting.idf
-        # at least 1: a word of deleted documents has the idf of a new one
-        self.saturated = weighting.transform(documents).weights / self.idf[documents.rows]
+    def __init__(
+        self, documents: Bags, statistics: SoftStatistics, table: Floats2d, norms: Floats1d, ids: IdsOf
+    ) -> None:
+        self.weighting = statistics.weighting
+        assert self.weighting.idf is not None
+        self.idf = self.weighting.idf
+        self.documents = documents
+        self.table = table
+        self.scales = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
+        self.scales[~statistics.is_used] = 0.0
+        self.ids = ids
+
+    @cached_property
+    def saturated(self) -> Floats1d:
+        """float32[entries of the documents], tf as BM25 has it."""
+        return self._saturated(self.documents)
+
+    def _saturated(self, documents: Bags) -> Floats1d:
         self.documents = documents
         self.table = table
         self.scales = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
         self.scales[present.document_frequencies(len(table)) == 0] = 0.0
         self.ids = ids
+        self._weighting = weighting
+        self._matches = WordMatches(self._saturated(documents), table, self.scales)
+        # then finding the matches in all documents takes longer than comparing with all rows of the table
+        self._is_large = len(documents.rows) * _ENTRIES_FOR_A_PRODUCT > table.size
 
     def search(self, queries: SoftQueries, k: int, eligible: Eligible) -> Iterator[Hits]:
         """Documents by falling score; those without a word close to one of the query are left out.
@@ -80,70 +117,133 @@ class SoftBm25:
             k: Hits a query.
             eligible: The documents that may be hits.
         """
-        documents, mask = self.documents, eligible.mask(len(self.documents))
+        few = eligible.kept if self._is_large else None
+        if few is None:
+            matches = self._matches
+        else:
+            matches = WordMatches(self._saturated(self.documents.take(few)), self.table, self.scales, most=0)
 
-        def ranked(matched: "_Matched") -> Hits:
-            scores = np.zeros(len(documents), np.float32)
-            sums_of_best(documents.rows, self.saturated, documents.offsets, mask, *matched, scores)
+        def ranked(scores: Floats1d) -> Hits:
+            if few is None:
+                scores[eligible.absent] = 0.0
             found = candidates(scores, k)
             found = found[scores[found] > 0]
-            return ordered(found, scores[found], k, self.ids)
+            return ordered(found if few is None else few[found], scores[found], k, self.ids)
 
-        return map_ahead(ranked, self._matched(queries), queries.threads)
+        return map_ahead(ranked, self._scores(queries, matches), queries.threads)
 
     def contributions(self, position: int, queries: SoftQueries, query: int) -> dict[int, float]:
         """What each row of a document adds to its score for a query; they sum to it."""
-        (matched,) = self._matched(queries._replace(bags=queries.bags.slice(query, query + 1)))
-        first, last = self.documents.offsets[position : position + 2]
-        rows = self.documents.rows[first:last]
-        amounts = matched.similarities[matched.words][:, rows].T * self.saturated[first:last, None]
+        asked = queries.bags.slice(query, query + 1)
+        document = self._saturated(self.documents.slice(position, position + 1))
+        similarities = self._matches.similarities(asked.rows, queries.extra)
+        amounts = similarities[:, document.rows].T * document.weights[:, None]
         # of equal matches the first, as a word can be matched but once
-        best = amounts.argmax(axis=0) if len(rows) else np.empty(0, np.int64)
+        best = amounts.argmax(axis=0) if len(document.rows) else np.empty(0, np.int64)
         added: dict[int, float] = {}
+        weights = self._weights(asked, queries.stands_for)
         for word, entry in enumerate(best.tolist()):
-            row = int(rows[entry])
-            added[row] = added.get(row, 0.0) + float(amounts[entry, word] * matched.weights[word])
+            row = int(document.rows[entry])
+            added[row] = added.get(row, 0.0) + float(amounts[entry, word] * weights[word])
         return added
 
-    def _matched(self, queries: SoftQueries) -> "Iterator[_Matched]":
-        at_once = max(64, _WORDS_AT_ONCE // max(len(self.table), 1))
-        start = 0
-        offsets = queries.bags.offsets
-        while start < len(queries.bags):
-            # as many queries as have so many words
-            stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + at_once, side="right")) - 1)
-            block = queries.bags.slice(start, stop)
+    def _scores(self, queries: SoftQueries, matches: WordMatches) -> Iterator[Floats1d]:
+        """float32[documents] for each query."""
+        at_once = max(1, _SCORES_AT_ONCE // max(matches.n_documents, 1))
+        for start in range(0, len(queries.bags), at_once):
+            block = queries.bags.slice(start, min(start + at_once, len(queries.bags)))
+            scores = np.zeros((len(block), matches.n_documents), np.float32)
+            words, places = np.unique(block.rows, return_inverse=True)
+            weights = self._weights(block, queries.stands_for)
+            for some in matches.of(words, queries.extra, queries.threads):
+
+                def add(i: int, some: Matches = some) -> None:
+                    mine = slice(*block.offsets[i : i + 2])
+                    add_weighted(*some, places[mine], weights[mine], scores[i])
+
+                for _ in map_ahead(add, range(len(block)), queries.threads):
+                    pass
+            yield from scores
+
+    def _saturated(self, documents: Bags) -> Floats1d:
+        self.documents = documents
+        self.table = table
+        self.scales = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
+        self.scales[present.document_frequencies(len(table)) == 0] = 0.0
+        self.ids = ids
+        self._weighting = weighting
+        self._matches = WordMatches(self._saturated(documents), table, self.scales)
+        # then finding the matches in all documents takes longer than comparing with all rows of the table
+        self._is_large = len(documents.rows) * _ENTRIES_FOR_A_PRODUCT > table.size
+
+    def search(self, queries: SoftQueries, k: int, eligible: Eligible) -> Iterator[Hits]:
+        """Documents by falling score; those without a word close to one of the query are left out.
+
+        Args:
+            queries: The queries.
+            k: Hits a query.
+            eligible: The documents that may be hits.
+        """
+
+        matches, positions = self._matches, np.arange(len(self.documents))
+        if eligible.kept is not None and self._is_large:
+            positions = eligible.kept
+            few = self._saturated(self.documents.take(positions))
+            matches = WordMatches(few, self.table, self.scales, most=0)
+        absent = np.searchsorted(positions, eligible.absent) if positions is not eligible.kept else NONE
+
+        def ranked(scores: Floats1d) -> Hits:
+            scores[absent] = 0.0
+            found = candidates(scores, k)
+            found = found[scores[found] > 0]
+            return ordered(positions[found], scores[found], k, self.ids)
+
+        return map_ahead(ranked, self._scores(queries, matches), queries.threads)
+
+    def contributions(self, position: int, queries: SoftQueries, query: int) -> dict[int, float]:
+        """What each row of a document adds to its score for a query; they sum to it."""
+        asked = queries.bags.slice(query, query + 1)
+        document = self._saturated(self.documents.slice(position, position + 1))
+        similarities = self._matches.similarities(asked.rows, queries.extra)
+        amounts = similarities[:, document.rows].T * document.weights[:, None]
+        # of equal matches the first, as a word can be matched but once
+        best = amounts.argmax(axis=0) if len(document.rows) else np.empty(0, np.int64)
+        added: dict[int, float] = {}
+        weights = self._weights(asked, queries.stands_for)
+        for word, entry in enumerate(best.tolist()):
+            row = int(document.rows[entry])
+            added[row] = added.get(row, 0.0) + float(amounts[entry, word] * weights[word])
+        return added
+
+    def _scores(self, queries: SoftQueries) -> Iterator[Floats1d]:
+        """float32[documents] for each query."""
+        n_documents = len(self.documents)
+        at_once = max(1, _SCORES_AT_ONCE // max(n_documents, 1))
+        for start in range(0, len(queries.bags), at_once):
+            block = queries.bags.slice(start, min(start + at_once, len(queries.bags)))
+            scores = np.zeros((len(block), n_documents), np.float32)
             words, place = np.unique(block.rows, return_inverse=True)
-            similarities, idf = self._similarities(words, queries)
-            for i in range(len(block)):
-                first, last = block.offsets[i : i + 2]
-                mine = place[first:last]
-                yield _Matched(similarities, mine, block.weights[first:last] * idf[mine])
-            start = stop
+            weights = self._weights(block, queries.stands_for)
+            for matches in self._matches.of(words, queries.extra, queries.threads):
 
-    def _similarities(self, words: Rows, queries: SoftQueries) -> tuple[Floats2d, Floats1d]:
-        """float32[words, rows], how well each row stands for each word; float32[words], their idf."""
-        n_rows = len(self.table)
-        is_extra = words >= n_rows
-        vectors = np.empty((len(words), self.table.shape[1]), np.float32)
-        vectors[~is_extra] = self.table[words[~is_extra]]
-        vectors[is_extra] = queries.extra[words[is_extra] - n_rows]
-        stands_for = words.copy()
-        stands_for[is_extra] = queries.stands_for[words[is_extra] - n_rows]
-        cosines = unit_rows(vectors) @ self.table.T
-        cosines *= self.scales
-        own = np.flatnonzero(~is_extra & (self.scales[stands_for] > 0))
-        cosines[own, words[own]] = 1.0
-        best_matches(cosines, np.float32(UNRELATED))
-        return cosines, self.idf[stands_for]
+                def add(i: int, matches: Matches = matches) -> None:
+                    first, last = block.offsets[i : i + 2]
+                    some = first + np.searchsorted(place[first:last], [matches.first, matches.stop])
+                    entries = slice(*some)
+                    add_weighted(*matches.rows, place[entries], weights[entries], scores[i])
 
+                for _ in map_ahead(add, range(len(block)), queries.threads):
+                    pass
+            yield from scores
 
-class _Matched(NamedTuple):
-    """One query."""
+    def _saturated(self, documents: Bags) -> Bags:
+        """What each entry counts at most, below 1."""
+        # idf is above 0: a word of deleted documents has that of a new one
+        return documents.with_weights(self._weighting.transform(documents).weights / self.idf[documents.rows])
 
-    similarities: Floats2d
-    """float32[all words, rows], of several queries"""
-    words: Ints1d
-    """int64[words], which of them are its own."""
-    weights: Floats1d
-    """float32[words], count by idf."""
+    def _weights(self, asked: Bags, stands_for: Rows) -> Floats1d:
+        """float32[nnz], count by idf."""
+        words = asked.rows.copy()
+        is_extra = words >= len(self.table)
+        words[is_extra] = stands_for[words[is_extra] - len(self.table)]
+        return asked.weights * self.idf[words]

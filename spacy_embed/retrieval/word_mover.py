@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from spacy_embed.bags import Bags
 from spacy_embed.retrieval.methods import Eligible, IdsOf
-from spacy_embed.retrieval.ranking import Hits, ordered
+from spacy_embed.retrieval.ranking import Hits, by_distance, ordered
 from spacy_embed.selection import candidates
 from spacy_embed.transport.ground_cost import GroundCost
 from spacy_embed.transport.search import WmdIndex
 from spacy_embed.transport.soft_cosine import SoftCosine
-from spacy_embed.types import Floats2d
+from spacy_embed.types import Doubles1d, Floats2d
 
 _QUERIES_AT_ONCE = 32
 
@@ -27,6 +27,8 @@ class MovedQueries(NamedTuple):
     """float32[m, dim], vectors of words that no document holds."""
     threads: int = 1
     """How many may search, where a method can use them."""
+    cutoffs: Doubles1d | None = None
+    """float64[queries], distances above which documents are not wanted, where a method leaves them out."""
 
 
 class WordMover:
@@ -57,9 +59,10 @@ class WordMover:
             eligible: The documents that may be hits.
         """
         mask = eligible.mask(len(self.index))
-        found = self.index.search(queries.bags, k, extra=queries.extra, eligible=mask, threads=queries.threads)
+        bags, extra, threads, cutoffs = queries
+        found = self.index.search(bags, k, extra=extra, eligible=mask, cutoffs=cutoffs, threads=threads)
         for nearest in found:
-            yield _by_distance(nearest.positions, nearest.distances, k, self.ids)
+            yield by_distance(nearest.positions, nearest.distances, k, self.ids)
 
 
 class RelaxedWordMover(WordMover):
@@ -67,10 +70,9 @@ class RelaxedWordMover(WordMover):
 
     def search(self, queries: MovedQueries, k: int, eligible: Eligible) -> Iterator[Hits]:
         """Documents by rising bound; arguments as of ``WordMover.search``."""
-        for distances in self.index.relaxed(queries.bags, extra=queries.extra):
-            distances[eligible.absent] = np.inf
-            found = candidates(-distances, k)
-            yield _by_distance(found, distances[found], k, self.ids)
+        mask = eligible.mask(len(self.index))
+        for found, distances in self.index.search_relaxed(queries.bags, k, extra=queries.extra, eligible=mask):
+            yield by_distance(found, distances, k, self.ids)
 
 
 class SoftCosineRanking:
@@ -117,9 +119,3 @@ def word_mover(name: str, bags: Bags, table: Floats2d, cost: GroundCost, ids: Id
         return SoftCosineRanking(name, SoftCosine(bags, table), ids)
     kind = RelaxedWordMover if name.startswith("rwmd") else WordMover
     return kind(name, WmdIndex(bags, table, cost=cost), ids)
-
-
-def _by_distance(positions: Any, distances: Any, k: int, ids: IdsOf) -> Hits:
-    hits = ordered(positions, -distances, k, ids)
-    found = 0.0 - hits.scores
-    return Hits(hits.positions, 1.0 / (1.0 + found), found)

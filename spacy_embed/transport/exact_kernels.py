@@ -24,7 +24,7 @@ def exact_distance(
     """The exact distance between two bags.
 
     Args:
-        left_rows: int32[n], ascending.
+        left_rows: int32[n], ascending; -1, anywhere, is no row of the table.
         left_masses: float64[n], of sum 1.
         left_vectors: float64[n, dim], scaled.
         right_rows: int32[m], ascending, rows of the table.

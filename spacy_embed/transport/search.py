@@ -21,11 +21,13 @@ from threadpoolctl import ThreadpoolController
 
 from spacy_embed.bags import Bags
 from spacy_embed.errors import InputError
+from spacy_embed.selection import candidates
 from spacy_embed.threads import map_ahead
 from spacy_embed.transport.bound_kernels import costs_below, relaxed_bounds, tighter_bounds
 from spacy_embed.transport.ground_cost import GroundCost, check_ground_cost, is_metric
+from spacy_embed.transport.relaxed_kernels import relaxed_distances
 from spacy_embed.transport.search_kernel import nearest_documents, sample_size
-from spacy_embed.transport.settling_kernels import Documents, Query, all_distances
+from spacy_embed.transport.settling_kernels import Documents, Query, above, all_distances
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d, Rows
 
 _UNIT_ROUNDOFF = 2.0**-24
@@ -130,6 +132,7 @@ class WmdIndex:
         *,
         extra: Floats2d | None = None,
         eligible: NDArray[np.bool_] | None = None,
+        cutoffs: Doubles1d | None = None,
         threads: int = 1,
     ) -> list[Nearest]:
         """The ``k`` closest documents of each query, and those as close as the k-th; none for a query without mass.
@@ -139,6 +142,8 @@ class WmdIndex:
             k: How many.
             extra: float32[m, dim], vectors of words that no document holds.
             eligible: bool[documents], those that may be found.
+            cutoffs: float64[queries], distances above which a query's documents are not wanted: what is left out then
+                is proved to be further away, and need not be ranked. ``inf`` for none.
             threads: How many search, a query each.
 
         Raises:
@@ -150,19 +155,23 @@ class WmdIndex:
         if eligible is not None and len(mask) != len(self):
             raise InputError(f"Expected {len(self)} values of eligible, one a document, got {len(mask)}.")
         prepared = self._queries(queries, extra)
+        wanted = np.full(len(queries), np.inf) if cutoffs is None else np.asarray(cutoffs, np.float64)
+        if len(wanted) != len(queries):
+            raise InputError(f"Expected {len(queries)} cutoffs, one a query, got {len(wanted)}.")
+        both = zip(prepared, wanted.tolist(), strict=True)
         with self._blas.limit(limits=1, user_api="blas"):
-            return list(map_ahead(lambda query: self._nearest(query, k, mask), prepared, threads))
+            return list(map_ahead(lambda asked: self._nearest(*asked, k, mask), both, threads))
 
     @cached_property
     def _blas(self) -> ThreadpoolController:
         return ThreadpoolController()
 
-    def _nearest(self, query: Query, k: int, eligible: NDArray[np.bool_]) -> Nearest:
+    def _nearest(self, query: Query, cutoff: float, k: int, eligible: NDArray[np.bool_]) -> Nearest:
         n_documents = self._n_with_mass
         if not (len(query.masses) and n_documents):
             return Nearest(np.empty(0, np.int64), np.empty(0), Statistics(0, 0, 0, 0, 0))
         positions, distances, (eligible_ones, by_shared, by_reduced, by_dual) = nearest_documents(
-            self._documents, query, self._products(query), eligible, min(k, n_documents)
+            self._documents, query, self._products(query), eligible, min(k, n_documents), cutoff * self._unit
         )
         order = np.lexsort((positions, distances))
         positions, distances = positions[order], distances[order]
@@ -185,20 +194,52 @@ class WmdIndex:
         Returns:
             float32[documents] a query; ``inf`` where either side has no mass.
         """
-        d, everything = self._documents, np.arange(len(self))
         for query in self._queries(queries, extra):
-            both = np.full(len(self), np.inf)
-            if len(query.masses):
-                costs, lowest, moved = self._products(query), np.empty(len(d.table), np.float32), np.empty(len(self))
-                nothing = np.zeros(len(query.masses), np.float32)
-                costs_below(costs, d.scales_float32, d.squares, query.squares, d.is_root, nothing, lowest)
-                relaxed_bounds(everything, d.unsigned_rows, d.weights, d.totals, d.unsigned_offsets, lowest, moved)
-                tighter_bounds(
-                    everything, d.unsigned_rows, d.unsigned_offsets, costs, lowest, query.masses, moved, False, both
-                )
-                both = np.maximum(both - query.slack, 0.0)
-                both[~np.isfinite(moved)] = np.inf
-            yield (both / self._unit).astype(np.float32)
+            yield (self._relaxed(query) / self._unit).astype(np.float32)
+
+    def _relaxed(self, query: Query) -> Doubles1d:
+        d, everything = self._documents, np.arange(len(self))
+        both = np.full(len(self), np.inf)
+        if len(query.masses):
+            costs, lowest, moved = self._products(query), np.empty(len(d.table), np.float32), np.empty(len(self))
+            nothing = np.zeros(len(query.masses), np.float32)
+            costs_below(costs, d.scales_float32, d.squares, query.squares, d.is_root, nothing, lowest)
+            relaxed_bounds(everything, d.unsigned_rows, d.weights, d.totals, d.unsigned_offsets, lowest, moved)
+            tighter_bounds(
+                everything, d.unsigned_rows, d.unsigned_offsets, costs, lowest, query.masses, moved, False, both
+            )
+            both = np.maximum(both - query.slack, 0.0)
+            both[~np.isfinite(moved)] = np.inf
+        return both
+
+    def search_relaxed(
+        self, queries: Bags, k: int, *, extra: Floats2d | None = None, eligible: NDArray[np.bool_]
+    ) -> Iterator[tuple[Ints1d, Doubles1d]]:
+        """The ``k`` closest documents of each query by relaxed WMD in float64, and those as close as the k-th.
+
+        Args:
+            queries: As for ``search``.
+            k: How many, at least 1.
+            extra: As for ``search``.
+            eligible: bool[documents], those that may be found.
+
+        Returns:
+            int64[n], positions, and float64[n], their distances, in no order; none for a query without mass.
+        """
+        for query in self._queries(queries, extra):
+            bounds = self._relaxed(query)
+            bounds[~eligible] = np.inf
+            # what is rounded down says which may be among the closest
+            first = self._relaxed_exactly(query, candidates(-bounds, k))
+            cutoff = above(float(np.partition(first, k - 1)[k - 1])) if len(first) >= k else np.inf
+            found = np.flatnonzero((bounds <= cutoff) & (bounds < np.inf))
+            # never above the exact distance, which is rounded elsewhere
+            yield found, self._relaxed_exactly(query, found) * (1.0 - 1e-12) / self._unit
+
+    def _relaxed_exactly(self, query: Query, documents: Ints1d) -> Doubles1d:
+        distances = np.empty(len(documents))
+        relaxed_distances(self._documents, query, documents, distances)
+        return distances
 
     def distances(self, query: Bags, documents: Ints1d | None = None) -> Doubles1d:
         """Exact distances of one query to documents.
@@ -241,10 +282,10 @@ class WmdIndex:
         if self._own is not None:
             places = np.minimum(np.searchsorted(self._own, rows), max(n_own - 1, 0))
             is_own = self._own[places] == rows if n_own else np.zeros(len(rows), bool)
-            local = np.where(is_own, places, n_own + np.arange(len(rows)))
+            # by row in the whole table, whatever rows the documents have: any part of them gives the same last bits
+            local = np.where(is_own, places, np.where(rows < n_whole, -1, n_own + np.arange(len(rows))))
         squares = _squared_lengths(vectors)
-        order = np.argsort(local, kind="stable")
-        order = order[(squares[order] > 0) & (weights[order] > 0)]
+        order = np.flatnonzero((squares > 0) & (weights > 0))
         vectors, squares = vectors[order], squares[order]
         scales = np.full(len(squares), self._unit) if self.cost == "euclidean" else 1.0 / np.sqrt(squares)
         vectors *= scales[:, None]
@@ -261,7 +302,7 @@ class WmdIndex:
     def _products(self, query: Query) -> Floats2d:
         """float32[rows, words], of the table and the query's words; infinite where they are the same."""
         products: Floats2d = self._documents.table @ query.vectors.T.astype(np.float32)
-        known = np.flatnonzero(query.rows < len(products))
+        known = np.flatnonzero((query.rows >= 0) & (query.rows < len(products)))
         products[query.rows[known], known] = np.inf
         return products
 

@@ -19,7 +19,12 @@ _VALUES_SORTED = 768
 
 @compiled
 def nearest_documents(
-    documents: Documents, query: Query, products: Floats2d, eligible: NDArray[np.bool_], k: int
+    documents: Documents,
+    query: Query,
+    products: Floats2d,
+    eligible: NDArray[np.bool_],
+    k: int,
+    cutoff: float,
 ) -> Any:
     """The nearest documents, exactly.
 
@@ -29,6 +34,7 @@ def nearest_documents(
         products: float32[rows, words], of all rows and the query's words; overwritten.
         eligible: bool[n], the documents that may be found; empty for all.
         k: How many, at least 1.
+        cutoff: Those that are further away are not wanted; ``inf`` for none.
 
     Returns:
         int64[s] and float64[s], the documents that were solved and their distances; then how many documents there were,
@@ -55,10 +61,10 @@ def nearest_documents(
     potentials[:] = 0.0
     _near_potentials(documents, query, costs, near, potentials)
     lowest_left(costs, potentials, lowest)
-    best = np.full(k, np.inf)
+    best = np.full(k, cutoff)
     found, distances, by_bound, by_dual = settle(documents, query, costs, potentials, lowest, near, best)
-    cutoff = above(best[k - 1])
-    rest = everything[(moved > threshold) & (moved <= cutoff) & (moved < np.inf)]
+    highest = above(best[k - 1])
+    rest = everything[(moved > threshold) & (moved <= highest) & (moved < np.inf)]
     more, more_distances, more_by_bound, more_by_dual = settle(documents, query, costs, potentials, lowest, rest, best)
     counts = (n_documents, n_documents - len(near) - len(rest), by_bound + more_by_bound, by_dual + more_by_dual)
     return np.concatenate((found, more)), np.concatenate((distances, more_distances)), counts

@@ -48,10 +48,10 @@ class Documents(NamedTuple):
 
 
 class Query(NamedTuple):
-    """A query's words, by rising row."""
+    """A query's words, by rising row of the whole table."""
 
     rows: Rows
-    """int32[words], rows of the documents' table, then numbers beyond it."""
+    """int32[words], rows of the documents' table; -1 for one that they lack, numbers beyond it for further vectors."""
     masses: Doubles1d
     """float64[words], of sum 1."""
     vectors: Doubles2d

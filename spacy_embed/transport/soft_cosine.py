@@ -99,12 +99,14 @@ class SoftCosine:
         compact = Bags.build(local, queries.weights, queries.offsets)
         lengths = self._lengths(compact, vectors)
         units = unit_rows(vectors)
+        # the product with a single vector would be summed in another order on another number of threads
+        side_by_side = (units if len(units) != 1 else np.repeat(units, 2, axis=0)).T
         # what each row of the table says of each query: float64[rows, queries]
         similar = np.zeros((n_rows, len(queries)))
         weights = compact.to_csr(max(len(used), 1)).T.tocsr()
         for start in range(0, n_rows, _DOCUMENTS_AT_ONCE):
             rows = unit_rows(np.asarray(self.table[start : start + _DOCUMENTS_AT_ONCE]))
-            close = self._similar(rows @ units.T)
+            close = self._similar(rows @ side_by_side)[:, : len(units)]
             own = np.flatnonzero((used >= start) & (used < start + len(rows)))
             close[used[own] - start, own] = 1.0
             similar[start : start + len(rows)] = close @ weights if len(used) else 0.0

@@ -7,7 +7,8 @@ from spacy_embed.bags import Bags
 from spacy_embed.bm25 import Bm25Weighting
 from spacy_embed.retrieval.methods import Bm25, Eligible
 from spacy_embed.retrieval.postings import Postings
-from spacy_embed.retrieval.soft_bm25 import UNRELATED, SoftBm25, SoftQueries
+from spacy_embed.retrieval.soft_bm25 import SoftBm25, SoftQueries
+from spacy_embed.retrieval.word_matches import UNRELATED, SoftStatistics, counts_without
 
 ALL = Eligible(np.empty(0, np.int64))
 NONE = np.empty(0, np.int64)
@@ -24,7 +25,8 @@ def bags(documents):
 
 def method(documents, table, deleted=NONE):
     table = np.asarray(table, np.float32)
-    return SoftBm25(bags(documents), deleted, table, np.linalg.norm(table, axis=1).astype(np.float32), names)
+    statistics = SoftStatistics.of(counts_without(bags(documents), deleted, len(table)))
+    return SoftBm25(bags(documents), statistics, table, np.linalg.norm(table, axis=1).astype(np.float32), names)
 
 
 def queries(*asked, extra=None, stands_for=(), threads=1):
