@@ -35,7 +35,10 @@ def connected(target: str, api_key: str | None = None) -> Iterator["QdrantClient
 
     try:
         _greet(client, shown(target))
-        yield client
+        with warnings.catch_warnings():
+            # uploads that are tried again: if none succeeds, that is said once
+            warnings.simplefilter("ignore", UserWarning)
+            yield client
     except ApiException as error:
         raise SpacyEmbedError(f"Qdrant failed ({reason(error)}): what was there is as it was.") from None
     finally:

@@ -1,4 +1,4 @@
-"""Qdrant: its local mode by the code that a server gets; a server itself is not there for tests."""
+"""Qdrant: by its local mode, and over HTTP by a stand-in for a server; a server itself is not there for tests."""
 
 import http.server
 import json
@@ -15,6 +15,7 @@ from spacy_embed.export.qdrant import check_name, point_id, write_qdrant
 from spacy_embed.export.qdrant_connection import connected, shown
 from tests.conftest import LANGUAGES
 from tests.export.conftest import LEARNED, UNKNOWN
+from tests.export.qdrant_server import qdrant_server
 from tests.stores import contents, positions
 
 pytest.importorskip("qdrant_client", reason="qdrant-client is not installed")
@@ -243,3 +244,44 @@ def test_a_server_that_fails_later(answering):
 def test_what_is_shown_of_a_target():
     assert shown("https://me:secret@host:6333/base?key=1") == "https://host:6333/base"
     assert shown("folder/of@mine") == "folder/of@mine"
+
+
+def test_over_http(index, few, documents, monkeypatch):
+    monkeypatch.setattr(documents_module, "_BATCH", 100)
+    with qdrant_server(key="hunter2") as (address, handler):
+        with pytest.raises(InputError, match="401 Unauthorized: Invalid API key"), connected(address):
+            pass
+        with connected(address, "hunter2") as client:
+            first = write_qdrant(few, client, "docs").collection
+            second = write_qdrant(documents, client, "docs", overwrite=True)
+            assert collections(client) == {second.collection} != {first}
+            assert second.without_embedding == 1
+            (query,) = index.embed(["el viejo puente"], lang="es")
+            theirs = client.query_points("docs", query=query.tolist(), limit=10).points
+        ours = index.search("el viejo puente", 10, method="tfidf", lang="es")
+        assert [point.payload["id"] for point in theirs] == [hit.id for hit in ours]
+        assert [point.payload["metadata"] for point in theirs] == [hit.metadata for hit in ours]
+        # every upload is there when it is answered, and no request holds more than 128 points
+        uploads = [query for method, path, query in handler.requests if method == "PUT" and path.endswith("points")]
+        assert len(uploads) == 4
+        assert all("wait=true" in query for query in uploads)
+
+
+def test_a_server_that_is_full(few, documents, recwarn):
+    with qdrant_server() as (address, handler):
+        with connected(address) as client:
+            first = write_qdrant(few, client, "docs").collection
+
+        def write():
+            with connected(address) as client:
+                write_qdrant(documents, client, "docs", overwrite=True)
+
+        handler.failing = "/points"
+        with pytest.raises(SpacyEmbedError, match="500 Internal Server Error: No space left on device") as raised:
+            write()
+        assert "\n" not in str(raised.value)
+        assert not recwarn.list
+        handler.failing = ""
+        with connected(address) as client:
+            assert collections(client) == {first}
+            assert client.count("docs").count == len(few)
