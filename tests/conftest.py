@@ -83,3 +83,34 @@ def make_nlp(tables):
         return nlp
 
     return make
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """An S3 emulator on loopback."""
+    for module in ("obstore", "moto", "flask", "boto3"):
+        pytest.importorskip(module)
+    from tests.object_storage import Emulator
+
+    server = Emulator()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def s3(s3_server, monkeypatch, tmp_path):
+    """The emulator with one empty bucket, the environment that leads to it, and an empty cache."""
+    from tests.object_storage import BUCKET, ENVIRONMENT
+
+    for name, value in {**ENVIRONMENT, "AWS_DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server.endpoint)
+    monkeypatch.setenv("SPACY_EMBED_CACHE", str(tmp_path / "cache"))
+    s3_server.reset()
+    client = s3_server.client()
+    client.create_bucket(Bucket=BUCKET)
+    s3_server.forget()
+    yield s3_server
+    s3_server.reset()
+    for name in s3_server.objects():
+        client.delete_object(Bucket=BUCKET, Key=name)

@@ -11,6 +11,7 @@ from spacy_embed.retrieval.remote_url import endpoint
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _RETRIES = 4
+_GAP_BYTES = 1 << 20
 _RETRY_WITHIN = timedelta(seconds=60)
 _FULL = ("QuotaExceeded", "InsufficientStorage", "507 ", "EntityTooLarge", "XMinioStorageFull", "No space left")
 _REFUSED = (
@@ -101,10 +102,22 @@ class RemoteStore:
                 yield bytes(chunk)
 
     def read_ranges(self, name: str, starts: Sequence[int], sizes: Sequence[int]) -> list[memoryview]:
-        """Some stretches of an object; what lies close together is asked for at once. Raises NoSuchObject."""
-        with self._said():
-            found = self._obstore.get_ranges(self._store, name, starts=list(starts), lengths=list(sizes))
-        return [memoryview(data) for data in found]
+        """Some stretches of an object; what lies close together is asked for at once.
+
+        Returns:
+            As many as were asked for; shorter ones where the object ends too soon.
+
+        Raises:
+            NoSuchObject: It is not there.
+        """
+        found: dict[int, memoryview] = {}
+        for places in _close_together(starts, sizes):
+            first = starts[places[0]]
+            last = max(starts[place] + sizes[place] for place in places)
+            with self._said():
+                data = memoryview(self._obstore.get_range(self._store, name, start=first, end=last))
+            found.update((i, data[starts[i] - first : starts[i] - first + sizes[i]]) for i in places)
+        return [found[i] for i in range(len(starts))]
 
     def write(self, name: str, data: bytes) -> None:
         """Make an object, or replace it."""
@@ -159,3 +172,17 @@ class RemoteStore:
             at = place or "the provider"
             return f"{self.url}: {at} cannot be reached ({first}): check AWS_ENDPOINT_URL, AWS_REGION and the network."
         return f"{self.url}: {first}"
+
+
+def _close_together(starts: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
+    """Numbers of stretches that are asked for at once, in order of where they start."""
+    group: list[int] = []
+    end = 0
+    for i in sorted(range(len(starts)), key=starts.__getitem__):
+        if group and starts[i] - end > _GAP_BYTES:
+            yield group
+            group = []
+        group.append(i)
+        end = max(end, starts[i] + sizes[i])
+    if group:
+        yield group
