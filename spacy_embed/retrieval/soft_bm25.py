@@ -1,6 +1,6 @@
 """BM25 that also counts words close in meaning: each word of a query finds its best match in a document."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import NamedTuple
 
@@ -13,14 +13,17 @@ from spacy_embed.corpus_counts import CorpusCounts
 from spacy_embed.retrieval.method_names import SOFT_BM25
 from spacy_embed.retrieval.methods import Eligible, IdsOf
 from spacy_embed.retrieval.ranking import Hits, ordered
+from spacy_embed.retrieval.soft_bm25_kernel import add_weighted
+from spacy_embed.retrieval.word_matches import Matches, WordMatches
+from spacy_embed.retrieval.word_similarities import WordSimilarities, words_at_once
 from spacy_embed.selection import candidates
 from spacy_embed.threads import map_ahead
 from spacy_embed.types import Floats1d, Floats2d, Ints1d, Rows
 
-UNRELATED = 0.2
-"""Words whose cosine is no more than this have nothing to do with each other."""
-
-_WORDS_AT_ONCE = 1 << 25
+_SCORES_AT_ONCE = 1 << 24
+_BLOCKS_AT_ONCE = 8
+_ENTRIES_FOR_A_PRODUCT = 4
+"""How many multiplications of a matrix product take as long as looking at an entry of a document, on average."""
 
 
 class SoftQueries(NamedTuple):
@@ -59,6 +62,30 @@ def counts_without(documents: Bags, deleted: Ints1d, n_rows: int) -> CorpusCount
     return CorpusCounts.of(documents if len(there) == len(documents) else documents.take(there), n_rows)
 
 
+def matched_at_once(bags: Bags, n_rows: int) -> Iterator[tuple[int, int]]:
+    """Ranges of queries whose words are compared with all rows of a table at once: a query, or as many as fit."""
+    return _ranges(bags, words_at_once(n_rows))
+
+
+def _ranges(bags: Bags, n_words: int) -> Iterator[tuple[int, int]]:
+    start = 0
+    while start < len(bags):
+        stop = max(start + 1, int(np.searchsorted(bags.offsets, bags.offsets[start] + n_words, side="right")) - 1)
+        yield start, stop
+        start = stop
+
+
+class Matched(NamedTuple):
+    """Some queries, and what is common to all documents."""
+
+    bags: Bags
+    """Of the queries."""
+    weights: Floats1d
+    """float32[entries], count by idf."""
+    similarities: WordSimilarities
+    """Of their words and the rows of the table, computed when asked for."""
+
+
 class SoftBm25:
     """BM25 by similarity of words instead of identity.
 
@@ -92,21 +119,7 @@ class SoftBm25:
         self.scales = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
         self.scales[~statistics.is_used] = 0.0
         self.ids = ids
-
-    @cached_property
-    def saturated(self) -> Floats1d:
-        """float32[entries of the documents], tf as BM25 has it."""
-        return self._saturated(self.documents)
-
-    def _saturated(self, documents: Bags) -> Floats1d:
-        self.documents = documents
-        self.table = table
-        self.scales = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
-        self.scales[present.document_frequencies(len(table)) == 0] = 0.0
-        self.ids = ids
-        self._weighting = weighting
-        self._matches = WordMatches(self._saturated(documents), table, self.scales)
-        # then finding the matches in all documents takes longer than comparing with all rows of the table
+        # then finding words in all documents takes longer than comparing them with all rows of the table
         self._is_large = len(documents.rows) * _ENTRIES_FOR_A_PRODUCT > table.size
 
     def search(self, queries: SoftQueries, k: int, eligible: Eligible) -> Iterator[Hits]:
@@ -117,11 +130,23 @@ class SoftBm25:
             k: Hits a query.
             eligible: The documents that may be hits.
         """
+        # words that are new to several blocks of queries are compared with the table together
+        ranges = _ranges(queries.bags, _BLOCKS_AT_ONCE * words_at_once(len(self.table)))
+        return self.search_matched(self._matched(queries, ranges), k, eligible, queries.threads)
+
+    def matched(self, queries: SoftQueries) -> Iterator[Matched]:
+        """Queries for ``search_matched``: what one shard of an index has computed of them, others need not."""
+        return self._matched(queries, matched_at_once(queries.bags, len(self.table)))
+
+    def search_matched(
+        self, matched: Iterable[Matched], k: int, eligible: Eligible, threads: int = 1
+    ) -> Iterator[Hits]:
+        """As ``search``, of queries that may have been matched by the ranker of another shard."""
         few = eligible.kept if self._is_large else None
         if few is None:
             matches = self._matches
         else:
-            matches = WordMatches(self._saturated(self.documents.take(few)), self.table, self.scales, most=0)
+            matches = WordMatches(self._saturated(self.documents.take(few)), len(self.table), most=0)
 
         def ranked(scores: Floats1d) -> Hits:
             if few is None:
@@ -130,120 +155,60 @@ class SoftBm25:
             found = found[scores[found] > 0]
             return ordered(found if few is None else few[found], scores[found], k, self.ids)
 
-        return map_ahead(ranked, self._scores(queries, matches), queries.threads)
+        return map_ahead(ranked, (scores for block in matched for scores in _scores(block, matches, threads)), threads)
 
     def contributions(self, position: int, queries: SoftQueries, query: int) -> dict[int, float]:
         """What each row of a document adds to its score for a query; they sum to it."""
-        asked = queries.bags.slice(query, query + 1)
+        (matched,) = self.matched(queries._replace(bags=queries.bags.slice(query, query + 1)))
         document = self._saturated(self.documents.slice(position, position + 1))
-        similarities = self._matches.similarities(asked.rows, queries.extra)
-        amounts = similarities[:, document.rows].T * document.weights[:, None]
+        amounts = matched.similarities.of(matched.bags.rows)[:, document.rows].T * document.weights[:, None]
         # of equal matches the first, as a word can be matched but once
         best = amounts.argmax(axis=0) if len(document.rows) else np.empty(0, np.int64)
         added: dict[int, float] = {}
-        weights = self._weights(asked, queries.stands_for)
         for word, entry in enumerate(best.tolist()):
             row = int(document.rows[entry])
-            added[row] = added.get(row, 0.0) + float(amounts[entry, word] * weights[word])
+            added[row] = added.get(row, 0.0) + float(amounts[entry, word] * matched.weights[word])
         return added
 
-    def _scores(self, queries: SoftQueries, matches: WordMatches) -> Iterator[Floats1d]:
-        """float32[documents] for each query."""
-        at_once = max(1, _SCORES_AT_ONCE // max(matches.n_documents, 1))
-        for start in range(0, len(queries.bags), at_once):
-            block = queries.bags.slice(start, min(start + at_once, len(queries.bags)))
-            scores = np.zeros((len(block), matches.n_documents), np.float32)
-            words, places = np.unique(block.rows, return_inverse=True)
-            weights = self._weights(block, queries.stands_for)
-            for some in matches.of(words, queries.extra, queries.threads):
-
-                def add(i: int, some: Matches = some) -> None:
-                    mine = slice(*block.offsets[i : i + 2])
-                    add_weighted(*some, places[mine], weights[mine], scores[i])
-
-                for _ in map_ahead(add, range(len(block)), queries.threads):
-                    pass
-            yield from scores
-
-    def _saturated(self, documents: Bags) -> Floats1d:
-        self.documents = documents
-        self.table = table
-        self.scales = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
-        self.scales[present.document_frequencies(len(table)) == 0] = 0.0
-        self.ids = ids
-        self._weighting = weighting
-        self._matches = WordMatches(self._saturated(documents), table, self.scales)
-        # then finding the matches in all documents takes longer than comparing with all rows of the table
-        self._is_large = len(documents.rows) * _ENTRIES_FOR_A_PRODUCT > table.size
-
-    def search(self, queries: SoftQueries, k: int, eligible: Eligible) -> Iterator[Hits]:
-        """Documents by falling score; those without a word close to one of the query are left out.
-
-        Args:
-            queries: The queries.
-            k: Hits a query.
-            eligible: The documents that may be hits.
-        """
-
-        matches, positions = self._matches, np.arange(len(self.documents))
-        if eligible.kept is not None and self._is_large:
-            positions = eligible.kept
-            few = self._saturated(self.documents.take(positions))
-            matches = WordMatches(few, self.table, self.scales, most=0)
-        absent = np.searchsorted(positions, eligible.absent) if positions is not eligible.kept else NONE
-
-        def ranked(scores: Floats1d) -> Hits:
-            scores[absent] = 0.0
-            found = candidates(scores, k)
-            found = found[scores[found] > 0]
-            return ordered(positions[found], scores[found], k, self.ids)
-
-        return map_ahead(ranked, self._scores(queries, matches), queries.threads)
-
-    def contributions(self, position: int, queries: SoftQueries, query: int) -> dict[int, float]:
-        """What each row of a document adds to its score for a query; they sum to it."""
-        asked = queries.bags.slice(query, query + 1)
-        document = self._saturated(self.documents.slice(position, position + 1))
-        similarities = self._matches.similarities(asked.rows, queries.extra)
-        amounts = similarities[:, document.rows].T * document.weights[:, None]
-        # of equal matches the first, as a word can be matched but once
-        best = amounts.argmax(axis=0) if len(document.rows) else np.empty(0, np.int64)
-        added: dict[int, float] = {}
-        weights = self._weights(asked, queries.stands_for)
-        for word, entry in enumerate(best.tolist()):
-            row = int(document.rows[entry])
-            added[row] = added.get(row, 0.0) + float(amounts[entry, word] * weights[word])
-        return added
-
-    def _scores(self, queries: SoftQueries) -> Iterator[Floats1d]:
-        """float32[documents] for each query."""
-        n_documents = len(self.documents)
-        at_once = max(1, _SCORES_AT_ONCE // max(n_documents, 1))
-        for start in range(0, len(queries.bags), at_once):
-            block = queries.bags.slice(start, min(start + at_once, len(queries.bags)))
-            scores = np.zeros((len(block), n_documents), np.float32)
-            words, place = np.unique(block.rows, return_inverse=True)
-            weights = self._weights(block, queries.stands_for)
-            for matches in self._matches.of(words, queries.extra, queries.threads):
-
-                def add(i: int, matches: Matches = matches) -> None:
-                    first, last = block.offsets[i : i + 2]
-                    some = first + np.searchsorted(place[first:last], [matches.first, matches.stop])
-                    entries = slice(*some)
-                    add_weighted(*matches.rows, place[entries], weights[entries], scores[i])
-
-                for _ in map_ahead(add, range(len(block)), queries.threads):
-                    pass
-            yield from scores
+    @cached_property
+    def _matches(self) -> WordMatches:
+        return WordMatches(self._saturated(self.documents), len(self.table))
 
     def _saturated(self, documents: Bags) -> Bags:
-        """What each entry counts at most, below 1."""
-        # idf is above 0: a word of deleted documents has that of a new one
-        return documents.with_weights(self._weighting.transform(documents).weights / self.idf[documents.rows])
+        """tf as BM25 has it."""
+        # no idf is 0: a word of deleted documents has that of a new one
+        return documents.with_weights(self.weighting.transform(documents).weights / self.idf[documents.rows])
 
-    def _weights(self, asked: Bags, stands_for: Rows) -> Floats1d:
-        """float32[nnz], count by idf."""
-        words = asked.rows.copy()
-        is_extra = words >= len(self.table)
-        words[is_extra] = stands_for[words[is_extra] - len(self.table)]
-        return asked.weights * self.idf[words]
+    def _matched(self, queries: SoftQueries, ranges: Iterable[tuple[int, int]]) -> Iterator[Matched]:
+        for start, stop in ranges:
+            bags = queries.bags.slice(start, stop)
+            words, is_extra = bags.rows.copy(), bags.rows >= len(self.table)
+            words[is_extra] = queries.stands_for[words[is_extra] - len(self.table)]
+            yield Matched(
+                bags, bags.weights * self.idf[words], WordSimilarities(self.table, self.scales, queries.extra)
+            )
+
+
+def _scores(matched: Matched, matches: WordMatches, threads: int) -> Iterator[Floats1d]:
+    """float32[documents] for each query."""
+    at_once = max(1, _SCORES_AT_ONCE // max(matches.n_documents, 1))
+    for start in range(0, len(matched.bags), at_once):
+        stop = min(start + at_once, len(matched.bags))
+        yield from _scores_together(matched, range(start, stop), matches, threads)
+
+
+def _scores_together(matched: Matched, queries: range, matches: WordMatches, threads: int) -> Floats2d:
+    offsets = matched.bags.offsets[queries.start : queries.stop + 1]
+    words, places = np.unique(matched.bags.rows[offsets[0] : offsets[-1]], return_inverse=True)
+    weights = matched.weights[offsets[0] : offsets[-1]]
+    scores = np.zeros((len(queries), matches.n_documents), np.float32)
+
+    def add(task: tuple[int, Matches]) -> None:
+        i, some = task
+        mine = slice(*(offsets[i : i + 2] - offsets[0]))
+        add_weighted(*some, places[mine], weights[mine], scores[i])
+
+    for some in matches.of(words, matched.similarities, threads):
+        for _ in map_ahead(add, ((i, some) for i in range(len(queries))), threads):
+            pass
+    return scores

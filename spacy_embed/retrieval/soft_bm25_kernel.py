@@ -1,10 +1,11 @@
 """Compiled loops of soft BM25."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spacy_embed.compiled import compiled
+from spacy_embed.compiled import compiled, compiled_to_the_letter
 from spacy_embed.types import Floats1d, Floats2d, Ints1d, Offsets, Rows
+
+_DOCUMENTS_AT_ONCE = 4096
 
 
 @compiled
@@ -29,57 +30,61 @@ def best_matches(cosines: Floats2d, unrelated: np.float32) -> None:
 
 
 @compiled
-def sums_of_best(
-    rows: Rows,
-    saturated: Floats1d,
-    offsets: Offsets,
-    eligible: NDArray[np.bool_],
-    similarities: Floats2d,
+def best_of_documents(
+    similarities: Floats2d, offsets: Offsets, documents: Rows, saturated: Floats1d, best: Floats2d
+) -> None:
+    """Fill best: for each word and document the greatest product of similarity and what an entry counts.
+
+    Args:
+        similarities: float32[words, rows], at least 0; most are 0.
+        offsets: int64[rows + 1], where the documents of each row begin and end.
+        documents: int32[nnz], those that hold it.
+        saturated: float32[nnz], what it counts at most in each.
+        best: float32[words, n], filled.
+    """
+    for word in range(len(similarities)):
+        mine, mine_best = similarities[word], best[word]
+        mine_best[:] = 0
+        for row in range(len(mine)):
+            similarity = mine[row]
+            if similarity > 0:
+                for at in range(offsets[row], offsets[row + 1]):
+                    document = documents[at]
+                    mine_best[document] = max(mine_best[document], similarity * saturated[at])
+
+
+@compiled_to_the_letter
+def add_weighted(
+    first: int,
+    stop: int,
+    kept: Floats2d,
+    computed: Floats2d,
+    places: Ints1d,
     words: Ints1d,
     weights: Floats1d,
     scores: Floats1d,
 ) -> None:
-    """Fill scores: for each document the weighted sum over a query's words of the best of its entries.
+    """Add rows of two matrices to scores, each times its weight, in the order of the words.
+
+    A document's score is the same to the last bit, whichever documents stand beside it.
 
     Args:
-        rows: int32[nnz], of the documents' bags.
-        saturated: float32[nnz], what each entry counts at most.
-        offsets: int64[documents + 1].
-        eligible: bool[documents]; others keep their score.
-        similarities: float32[all words, rows].
-        words: int64[n], the query's.
+        first: The first word to add.
+        stop: After the last.
+        kept: float32[m, documents].
+        computed: float32[c, documents].
+        places: int64[all words], a row of ``kept``, or -1 - a row of ``computed``.
+        words: int64[n], those of a query.
         weights: float32[n], theirs.
-        scores: float32[documents], filled.
+        scores: float32[documents].
     """
-    n_rows, n_words = similarities.shape[1], len(words)
-    # few rows are like any word: the words of each row, one list after the other
-    starts = np.zeros(n_rows + 1, np.int32)
-    for i in range(n_words):
-        mine = similarities[words[i]]
-        for row in range(n_rows):
-            starts[row + 1] += np.int32(mine[row] > 0)
-    for row in range(n_rows):
-        starts[row + 1] += starts[row]
-    like = np.empty(starts[n_rows], np.int32)
-    values = np.empty(starts[n_rows], np.float32)
-    ends = starts[:-1].copy()
-    for i in range(n_words):
-        mine = similarities[words[i]]
-        for row in range(n_rows):
-            if mine[row] > 0:
-                like[ends[row]] = i
-                values[ends[row]] = mine[row]
-                ends[row] += 1
-    best = np.zeros(n_words, np.float32)
-    for document in range(len(offsets) - 1):
-        if not eligible[document]:
-            continue
-        best[:] = 0
-        for entry in range(offsets[document], offsets[document + 1]):
-            row = rows[entry]
-            for at in range(starts[row], starts[row + 1]):
-                best[like[at]] = max(best[like[at]], values[at] * saturated[entry])
-        total = np.float32(0.0)
-        for i in range(n_words):
-            total += best[i] * weights[i]
-        scores[document] = total
+    # scores stay in the cache while all words are added
+    for start in range(0, len(scores), _DOCUMENTS_AT_ONCE):
+        end = min(start + _DOCUMENTS_AT_ONCE, len(scores))
+        some = scores[start:end]
+        for i in range(len(words)):
+            if first <= words[i] < stop:
+                place, weight = places[words[i]], weights[i]
+                added = kept[place, start:end] if place >= 0 else computed[-1 - place, start:end]
+                for document in range(len(some)):
+                    some[document] += weight * added[document]

@@ -7,8 +7,8 @@ from spacy_embed.bags import Bags
 from spacy_embed.bm25 import Bm25Weighting
 from spacy_embed.retrieval.methods import Bm25, Eligible
 from spacy_embed.retrieval.postings import Postings
-from spacy_embed.retrieval.soft_bm25 import SoftBm25, SoftQueries
-from spacy_embed.retrieval.word_matches import UNRELATED, SoftStatistics, counts_without
+from spacy_embed.retrieval.soft_bm25 import SoftBm25, SoftQueries, SoftStatistics, counts_without
+from spacy_embed.retrieval.word_similarities import UNRELATED
 
 ALL = Eligible(np.empty(0, np.int64))
 NONE = np.empty(0, np.int64)
