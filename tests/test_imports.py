@@ -25,6 +25,8 @@ HEAVY = (
     "bokeh",
     "mteb",
     "torch",
+    "psycopg",
+    "qdrant_client",
 )
 LAYERS = {
     "core": 0,

@@ -20,6 +20,8 @@ FIELDS = ("id", "lang", "title", "text", "metadata")
 """What goes out of a document beside its embedding; metadata is a JSON object."""
 
 _BATCH = 1024
+_MOST_WORDS = 1 << 20
+"""Distinct words of its documents, of a batch of long ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +52,10 @@ class ExportedDocuments:
             InputError: No such embedding, a faulty condition, or no document that it holds for.
         """
         name = snapshot.check_embedding(snapshot.manifest.embedding if embedding is None else embedding)
-        wanted = np.arange(snapshot.manifest.positions) if where is None else snapshot.fields.positions(where)
-        positions: Ints1d = np.setdiff1d(wanted, snapshot.reader.deleted)
+        wanted = np.zeros(snapshot.manifest.positions, bool)
+        wanted[slice(None) if where is None else snapshot.fields.positions(where)] = True
+        wanted[snapshot.reader.deleted] = False
+        positions: Ints1d = np.flatnonzero(wanted)
         if not len(positions):
             reason = "no documents" if where is None else f"no document for which {where!r} holds"
             raise InputError(f"{snapshot.path} has {reason}: there is nothing to export.")
@@ -87,7 +91,7 @@ class ExportedDocuments:
         }
 
     def batches(self, *, bags: bool = False) -> Iterator[pa.RecordBatch]:
-        """Up to 1,024 documents at a time, in the order of the index; no more than a few are held at once.
+        """Up to 1,024 documents at a time, fewer long ones, in the order of the index.
 
         Columns are those of ``FIELDS`` as text, and ``embedding``, a list of ``dim`` float32.
 
@@ -99,8 +103,7 @@ class ExportedDocuments:
             InputError: The documents cannot be read.
         """
         with progress_bar(total=len(self), label="exporting", unit="doc") as bar:
-            for start in range(0, len(self), _BATCH):
-                chosen = self.positions[start : start + _BATCH]
+            for chosen in self._parts():
                 fields = self._fields(chosen)
                 columns = [fields.column(name).combine_chunks() for name in FIELDS] + [self._embeddings(chosen)]
                 names = [*FIELDS, "embedding"]
@@ -109,6 +112,15 @@ class ExportedDocuments:
                     names += ["bag_rows", "bag_weights"]
                 yield pa.record_batch(columns, names=names)
                 bar.update(len(chosen))
+
+    def _parts(self) -> Iterator[Ints1d]:
+        offsets, start = self.snapshot.bags.offsets, 0
+        while start < len(self):
+            part = self.positions[start : start + _BATCH]
+            words = np.cumsum(offsets[part + 1] - offsets[part])
+            part = part[: max(1, int(np.searchsorted(words, _MOST_WORDS, "right")))]
+            yield part
+            start += len(part)
 
     def _fields(self, positions: Ints1d) -> pa.Table:
         dataset, first, n = self.snapshot.dataset, int(positions[0]), len(positions)

@@ -59,7 +59,8 @@ def write_pgvector(
         conninfo: ``postgresql://…``; what it leaves out comes from libpq's environment (PGHOST, PGPASSWORD ...).
         table: ``NAME`` or ``SCHEMA.NAME``.
         hnsw: Index the embeddings for approximate search by cosine, after loading.
-        overwrite: Replace a table that an earlier export made. No other table is ever replaced.
+        overwrite: Replace a table that an earlier export made, and drop it with the indexes and triggers that others
+            gave it. No other table is ever replaced, and none with row-level security.
 
     Raises:
         InputError: No such server, user, right or extension; the table is there; too many dimensions for pgvector.
@@ -152,17 +153,22 @@ def _extension_schema(connection: "Connection[Any]") -> str:
 def _check_replaceable(connection: "Connection[Any]", target: Table, *, overwrite: bool) -> int | None:
     """The number of the table that is there, None for none. Raises InputError when it may not be replaced."""
     query = (
-        "SELECT c.oid, c.relkind::text, obj_description(c.oid, 'pg_class') FROM pg_class c "
+        "SELECT c.oid, c.relkind::text, c.relrowsecurity, obj_description(c.oid, 'pg_class') FROM pg_class c "
         "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = %s"
     )
     found = _one(connection, query, tuple(target))
     if found is None:
         return None
-    oid, kind, comment = found
+    oid, kind, has_policies, comment = found
     if kind != "r" or not (comment or "").startswith(MADE_BY):
         raise InputError(f"{target} was not made by an export, and is not replaced: choose another --table.")
     if not overwrite:
         raise InputError(f"The table {target} exists already: choose another --table, or replace it with --overwrite.")
+    if has_policies:
+        raise InputError(
+            f"{target} has row-level security, which a new table would not have: choose another --table "
+            "and give it the same policies."
+        )
     return int(oid)
 
 
@@ -192,17 +198,22 @@ def _put_in_place(connection: "Connection[Any]", new: Any, target: Table, *, ove
 
 
 def _take_over_rights(connection: "Connection[Any]", old: int, new: Any) -> None:
-    """Who owned the old table owns the new one, and who could read it can read this one."""
+    """Who owned the old table owns the new one, and who had a right to it has the same, and nobody else has."""
     from psycopg import sql
 
-    query = (
+    def role(name: str | None) -> Any:
+        return sql.SQL("PUBLIC") if name is None else sql.Identifier(name)
+
+    rights = (
         "SELECT r.rolname, a.privilege_type, a.is_grantable FROM pg_class c, aclexplode(c.relacl) a "
-        "LEFT JOIN pg_roles r ON r.oid = a.grantee WHERE c.oid = %s AND a.grantee <> c.relowner"
+        "LEFT JOIN pg_roles r ON r.oid = a.grantee WHERE c.oid = {} AND a.grantee <> c.relowner"
     )
-    for role, privilege, is_grantable in connection.execute(query, (old,)).fetchall():
-        to = sql.SQL("PUBLIC") if role is None else sql.Identifier(role)
+    ours = sql.SQL(rights).format(sql.SQL("{}::regclass").format(sql.Literal(new.as_string(connection))))
+    for name, *_ in connection.execute(ours).fetchall():
+        connection.execute(sql.SQL("REVOKE ALL ON {} FROM {}").format(new, role(name)))
+    for name, privilege, is_grantable in connection.execute(sql.SQL(rights).format(sql.Literal(old))).fetchall():
         option = sql.SQL(" WITH GRANT OPTION" if is_grantable else "")
-        grant = sql.SQL("GRANT {} ON {} TO {}{}").format(sql.SQL(privilege), new, to, option)
+        grant = sql.SQL("GRANT {} ON {} TO {}{}").format(sql.SQL(privilege), new, role(name), option)
         connection.execute(grant)
     (owner,) = _one(connection, "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = %s", (old,))
     connection.execute(sql.SQL("ALTER TABLE {} OWNER TO {}").format(new, sql.Identifier(owner)))

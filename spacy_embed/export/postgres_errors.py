@@ -18,6 +18,7 @@ _ADVICE = {
     "42501": "ask its owner for the right, or choose another schema",
     "3F000": "make the schema first, or choose another one",
     "2BP01": "drop what depends on the old table, or choose another name",
+    "42704": "pgvector has HNSW from 0.5 on, install a newer one or leave out --hnsw",
     "42P07": "another process made it meanwhile, run the command again",
     "22P05": "the database keeps another encoding than UTF-8, choose another database",
     "25006": "choose a server that can be written to",

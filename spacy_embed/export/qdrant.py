@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from spacy_embed.errors import InputError, SpacyEmbedError
 from spacy_embed.export.documents import ExportedDocuments, unit_matrix
@@ -22,7 +23,8 @@ POINTS = uuid.uuid5(uuid.NAMESPACE_DNS, "spacy-embed.points")
 MOST_DIMENSIONS = 65_536
 
 _AT_ONCE = 128
-"""Points a request: Qdrant takes up to 32 MB."""
+_REQUEST = 16 << 20
+"""Bytes, at most about: Qdrant refuses more than 32 MB."""
 _LEFT_OVER_AFTER = timedelta(days=1)
 _TIME = "%Y%m%dT%H%M%S"
 _NAME = re.compile(r'[^<>:"/\\|?*\0\x1f]{1,200}')
@@ -87,7 +89,7 @@ def write_qdrant(
         for batch in documents.batches():
             points = list(_points(batch))
             without += sum(not point.vector for point in points)
-            client.upload_points(new, points, batch_size=_AT_ONCE, wait=True)
+            client.upload_points(new, points, batch_size=_at_once(batch), wait=True)
         there = client.count(new, exact=True).count
         if there != len(documents):
             raise SpacyEmbedError(f"Qdrant has {there} of {len(documents)} points: what was there is as it was.")
@@ -110,6 +112,12 @@ def _points(batch: pa.RecordBatch) -> "Iterator[models.PointStruct]":
     for id_, lang, title, text, metadata, vector in zip(*columns, vectors, strict=True):
         payload = {"id": id_, "lang": lang, "title": title, "text": text, "metadata": json.loads(metadata)}
         yield models.PointStruct(id=point_id(id_), vector=vector.tolist() if vector.any() else {}, payload=payload)
+
+
+def _at_once(batch: pa.RecordBatch) -> int:
+    """How many points go into a request: of JSON, with up to 22 bytes a number and three a byte of text."""
+    texts = sum(int(pc.max(pc.binary_length(batch.column(name))).as_py()) for name in ("title", "text", "metadata"))
+    return max(1, min(_AT_ONCE, _REQUEST // (22 * unit_matrix(batch).shape[1] + 3 * texts)))
 
 
 def _replaceable(client: "QdrantClient", name: str, *, overwrite: bool) -> str | None:

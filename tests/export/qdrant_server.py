@@ -14,9 +14,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     key = None
     failing = ""
     requests = ()
+    sizes = ()
 
     def _answer(self, method):
-        body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or "null")
+        size = int(self.headers.get("content-length") or 0)
+        self.sizes.append(size)
+        body = json.loads(self.rfile.read(size) or "null")
         parts = [unquote(part) for part in urlsplit(self.path).path.strip("/").split("/")]
         self.requests.append((method, urlsplit(self.path).path, urlsplit(self.path).query))
         if self.key is not None and self.headers.get("api-key") != self.key:
@@ -86,7 +89,7 @@ def qdrant_server(key=None):
     from qdrant_client import QdrantClient
 
     backend = QdrantClient(":memory:")
-    handler = type("Handler", (_Handler,), {"backend": backend, "key": key, "requests": []})
+    handler = type("Handler", (_Handler,), {"backend": backend, "key": key, "requests": [], "sizes": []})
     with http.server.HTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

@@ -89,6 +89,19 @@ def test_what_is_held_at_once_does_not_grow_with_the_index(index, monkeypatch):
     tracemalloc.stop()
 
 
+def test_batches_of_long_documents_are_smaller(index, monkeypatch):
+    documents = ExportedDocuments.select(index.snapshot)
+    sizes = index.snapshot.bags.sizes[documents.positions]
+    for most in (1, 100, 500, 10**9):
+        monkeypatch.setattr(module, "_MOST_WORDS", most)
+        found = [batch.num_rows for batch in documents.batches()]
+        assert sum(found) == len(documents)
+        ends = np.cumsum(found)
+        for start, end in zip(ends - found, ends, strict=True):
+            assert end - start == 1 or sizes[start:end].sum() <= most
+            assert end == len(documents) or sizes[start : end + 1].sum() > most
+
+
 def test_faulty_choices(index):
     for arguments, message in [
         ({"embedding": "bm25"}, "has no embedding 'bm25': expected one of sum, mean, tfidf, sif, judged"),

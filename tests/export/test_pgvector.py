@@ -127,11 +127,25 @@ def test_who_owned_and_read_the_old_table_does_so_with_the_new_one(index, postgr
     write_pgvector(some(index), postgres.uri, table)
     postgres.run(f"ALTER TABLE {table} OWNER TO {table}_owner")
     postgres.run(f"GRANT SELECT ON {table} TO {table}_reader WITH GRANT OPTION; GRANT SELECT ON {table} TO PUBLIC")
-    before = postgres.rows(f"SELECT relacl::text, relowner FROM pg_class WHERE relname = '{table}'")
+    rights = f"SELECT relacl::text, relowner FROM pg_class WHERE relname = '{table}'"
+    ((before, owner),) = postgres.rows(rights)
+    # what new tables are given by default was not given to the old one
+    postgres.run(f"CREATE ROLE {table}_new; ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO {table}_new")
     write_pgvector(documents, postgres.uri, table, overwrite=True)
-    after = postgres.rows(f"SELECT relacl::text, relowner FROM pg_class WHERE relname = '{table}'")
-    assert sorted(after[0][0].strip("{}").split(",")) == sorted(before[0][0].strip("{}").split(","))
-    assert after[0][1] == before[0][1]
+    postgres.run(f"ALTER DEFAULT PRIVILEGES REVOKE ALL ON TABLES FROM {table}_new")
+    ((after, owner_after),) = postgres.rows(rights)
+    assert count(postgres, table) == len(documents)
+    assert f"{table}_reader=r*/{table}_owner" in before
+    assert sorted(after.strip("{}").split(",")) == sorted(before.strip("{}").split(","))
+    assert owner_after == owner
+
+
+def test_a_table_with_policies_stays(index, postgres, table, documents):
+    write_pgvector(some(index), postgres.uri, table)
+    postgres.run(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+    with pytest.raises(InputError, match="has row-level security"):
+        write_pgvector(documents, postgres.uri, table, overwrite=True)
+    assert count(postgres, table) == len(some(index))
 
 
 def test_an_old_table_that_others_depend_on_stays(index, postgres, table, documents):

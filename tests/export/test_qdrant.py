@@ -10,6 +10,7 @@ import pytest
 
 from spacy_embed.errors import InputError, SpacyEmbedError
 from spacy_embed.export import documents as documents_module
+from spacy_embed.export import qdrant as module
 from spacy_embed.export.documents import ExportedDocuments
 from spacy_embed.export.qdrant import check_name, point_id, write_qdrant
 from spacy_embed.export.qdrant_connection import connected, shown
@@ -265,6 +266,15 @@ def test_over_http(index, few, documents, monkeypatch):
         uploads = [query for method, path, query in handler.requests if method == "PUT" and path.endswith("points")]
         assert len(uploads) == 4
         assert all("wait=true" in query for query in uploads)
+
+
+def test_long_documents_go_in_small_requests(documents, monkeypatch):
+    monkeypatch.setattr(module, "_REQUEST", 100_000)
+    with qdrant_server() as (address, handler), connected(address) as client:
+        write_qdrant(documents, client, "docs")
+        assert client.count("docs").count == len(documents)
+        assert 0 < max(handler.sizes) < 100_000
+        assert sum(size > 10_000 for size in handler.sizes) > 5
 
 
 def test_a_server_that_is_full(few, documents, recwarn):
