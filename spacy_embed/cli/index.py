@@ -69,6 +69,10 @@ def index_command(
     normalize: Annotated[bool, typer.Option(help="Scale each word's vector to length 1.")] = False,
     lines: Annotated[bool, typer.Option(help="In a folder of .txt, take each line as a document.")] = False,
     workers: Annotated[int, typer.Option(help="Processes that encode.", min=1)] = 1,
+    scheduler: Annotated[
+        str,
+        typer.Option(help="tcp://HOST:PORT of a Dask scheduler, whose workers do the work; they share CORPUS and OUT."),
+    ] = "",
     seed: Annotated[int, typer.Option(help="Seed of training.", min=0)] = 1,
     overwrite: Annotated[bool, typer.Option(help="Replace an index that is there.")] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Put what is malformed into a rejects file.")] = False,
@@ -88,6 +92,8 @@ def index_command(
     settings = FitSettings(k1, b, idf, sublinear, tfidf_components, sif_a, sif_components)
     check_free(out, overwrite=overwrite)
     source, tables = vector_source(vectors or [])
+    if scheduler and source == "train":
+        raise InputError("A cluster trains no vectors: train them first ('spacy-embed train'), and name the table.")
     models = None
     if senses is not None:
         tables, models = sense_sources(senses, source, tables, lang)
@@ -120,9 +126,20 @@ def index_command(
             return spool
 
         with made_at(out, overwrite=overwrite) as (place, may_replace):
-            manifest = build_index(
-                place, plan, spool_documents, kernel.save_pipelines, overwrite=may_replace, threads=workers
-            )
+            if scheduler:
+                from spacy_embed.cluster.connection import connected
+                from spacy_embed.cluster.index_build import build_on_cluster
+                from spacy_embed.cluster.splits import plan_splits
+
+                splits = plan_splits(corpus, lines=lines)
+                with connected(scheduler) as client:
+                    manifest = build_on_cluster(
+                        client, splits, kernel, place, plan, report=report, overwrite=may_replace
+                    )
+            else:
+                manifest = build_index(
+                    place, plan, spool_documents, kernel.save_pipelines, overwrite=may_replace, threads=workers
+                )
     seconds = time.perf_counter() - started
     facts = {name: getattr(manifest, name) for name in _FACTS}
     if as_json:

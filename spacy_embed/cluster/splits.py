@@ -10,7 +10,10 @@ from spacy_embed.retrieval.corpus_formats import Document, is_divisible
 from spacy_embed.retrieval.text_lines import FilePart, ReadingPlace, Report, refuse
 
 SPLIT_BYTES = 16_000_000
-"""What a task reads unless told: some seconds of work, and no more than that is lost with a worker."""
+"""What a task reads at most unless told: some seconds of work, and no more than that is lost with a worker."""
+
+_LEAST_BYTES = 1 << 20
+_PARTS = 64
 
 _READ_BYTES = 1 << 24
 
@@ -38,7 +41,7 @@ class Split(NamedTuple):
         return sum(piece.bytes for piece in self.pieces)
 
 
-def plan_splits(path: Path, *, lines: bool = False, split_bytes: int = SPLIT_BYTES) -> list[Split]:
+def plan_splits(path: Path, *, lines: bool = False, split_bytes: int | None = None) -> list[Split]:
     """Cut a corpus into parts of about the same size, in order; lines are counted, not read.
 
     JSONL and text are cut between lines, Parquet between row groups. Gzipped files and CSV stay whole.
@@ -46,7 +49,8 @@ def plan_splits(path: Path, *, lines: bool = False, split_bytes: int = SPLIT_BYT
     Args:
         path: As ``Corpus`` takes it, on storage that all machines share.
         lines: As for ``Corpus``.
-        split_bytes: Bytes a part, about.
+        split_bytes: Bytes a part, about. None: a sixty-fourth of the corpus, between 1 and 16 MB, so that a small
+            cluster has its share of a small corpus.
 
     Raises:
         InputError: There is no such corpus, or it is a pipe.
@@ -56,8 +60,11 @@ def plan_splits(path: Path, *, lines: bool = False, split_bytes: int = SPLIT_BYT
     return split_files(corpus_files(path.resolve(), lines=lines), split_bytes)
 
 
-def split_files(found: CorpusFiles, split_bytes: int = SPLIT_BYTES) -> list[Split]:
+def split_files(found: CorpusFiles, split_bytes: int | None = None) -> list[Split]:
     """Cut files into parts, see ``plan_splits``; their paths are absolute."""
+    if split_bytes is None:
+        total = sum(file.stat().st_size for file in found.files)
+        split_bytes = min(max(total // _PARTS, _LEAST_BYTES), SPLIT_BYTES)
     plan = found._replace(files=[])
     splits: list[Split] = []
     waiting: list[Piece] = []

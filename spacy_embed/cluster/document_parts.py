@@ -1,0 +1,118 @@
+"""The encoded documents of one part of a corpus in a folder: what a task writes, and all later passes read."""
+
+import json
+import shutil
+import uuid
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from spacy_embed.atomic_files import fsync, write_atomically
+from spacy_embed.cluster.split_reading import SplitReading, loaded_kernel
+from spacy_embed.cluster.splits import Split
+from spacy_embed.errors import InputError
+from spacy_embed.pipeline.text_kernel import TextKernel
+from spacy_embed.retrieval.encoded import text_batches
+from spacy_embed.retrieval.spool import Spool
+from spacy_embed.retrieval.text_lines import Fault
+
+_FACTS = "part.json"
+_SPOOL = "spool"
+
+
+class DocumentFacts(NamedTuple):
+    """What is known of a part without reading its documents; a part is there once these are."""
+
+    read: int
+    """How many documents it holds, those that could not be encoded too."""
+    encoded: int
+    """How many could be."""
+    faults: list[Fault]
+    """In the order of the corpus."""
+
+    @classmethod
+    def read_from(cls, folder: Path) -> "DocumentFacts | None":
+        """Those of a part's folder; None if the part is not complete."""
+        try:
+            read, encoded, faults = json.loads((folder / _FACTS).read_bytes())
+            return cls(read, encoded, [Fault(*fault) for fault in faults])
+        except (OSError, ValueError, TypeError):
+            return None
+
+
+class DocumentPart(NamedTuple):
+    """What one task does: a part of a corpus through its languages' pipelines.
+
+    Attributes:
+        split: What to read.
+        kernel: What encodes it.
+        folder: On storage that all machines share; its parent is there.
+        repeated: Documents whose id an earlier one has, as places in the part, and where that one is.
+        keep_going: Write faults down instead of raising them.
+    """
+
+    split: Split
+    kernel: TextKernel
+    folder: Path
+    repeated: tuple[tuple[int, str], ...] = ()
+    keep_going: bool = False
+
+    def make(self) -> int:
+        """Write the encoded documents of the part, unless they are there.
+
+        Returns:
+            How many could be encoded.
+
+        Raises:
+            InputError: A document is malformed or cannot be encoded, or this machine does not see the corpus or the
+                folder.
+        """
+        facts = DocumentFacts.read_from(self.folder)
+        if facts is None:
+            facts = self._encode()
+        return facts.encoded
+
+    def _encode(self) -> DocumentFacts:
+        # under a name of its own: a worker that was taken for dead may be at it too
+        making = self.folder.with_name(f".{self.folder.name}.{uuid.uuid4().hex}.tmp")
+        try:
+            making.mkdir()
+        except OSError as error:
+            raise InputError(
+                f"A worker cannot write to {self.folder.parent} ({error.strerror}): give an output folder that all "
+                "machines of the cluster share."
+            ) from error
+        try:
+            reading = SplitReading(self.split, self.repeated, keep_going=self.keep_going)
+            spool = Spool(making / _SPOOL, {}, lambda _: None)
+            kernel = loaded_kernel(self.kernel)
+            spool.add(_noted(kernel(batch), reading) for batch in text_batches(reading))
+            reading.ids.write(making)
+            facts = DocumentFacts(len(reading.ids), spool.documents, reading.faults_in_order())
+            write_atomically(making / _FACTS, json.dumps(facts).encode())
+            fsync(making)
+            put(making, self.folder)
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+        return facts
+
+    @property
+    def spool(self) -> Spool:
+        """Its documents, over words and terms of its own."""
+        return Spool.complete(self.folder / _SPOOL)
+
+
+def _noted(encoded: pa.RecordBatch, reading: SplitReading) -> pa.RecordBatch:
+    reading.note_faults(encoded)
+    return encoded
+
+
+def put(made: Path, folder: Path) -> None:
+    """Give a folder its name, unless another task has made the same one meanwhile."""
+    try:
+        made.rename(folder)
+        fsync(folder.parent)
+    except OSError:
+        if not folder.is_dir():
+            raise

@@ -1,0 +1,234 @@
+"""An index made by a cluster: workers encode, count and write; this process numbers words and commits, once."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from spacy_embed.atomic_files import write_atomically
+from spacy_embed.cluster.document_parts import DocumentFacts, DocumentPart
+from spacy_embed.cluster.index_tasks import PartOfIndex, merged_words, summed_counts, summed_grams, words_of
+from spacy_embed.cluster.part_names import part_name
+from spacy_embed.cluster.repeated_documents import find_repeated
+from spacy_embed.cluster.shared_paths import check_shared
+from spacy_embed.cluster.splits import Split
+from spacy_embed.cluster.tasks import reduce_tree, result_of, run_all, submit
+from spacy_embed.embedding import BagEmbedding
+from spacy_embed.errors import InputError
+from spacy_embed.pipeline.text_kernel import TextKernel
+from spacy_embed.progress import progress_bar
+from spacy_embed.retrieval import manifest as files
+from spacy_embed.retrieval.corpus_words import CorpusWords
+from spacy_embed.retrieval.fits import IndexCounts, fit_counts
+from spacy_embed.retrieval.generation_writer import GenerationWriter
+from spacy_embed.retrieval.index_build import begin_generation, index_in_making, put_in_place
+from spacy_embed.retrieval.index_plan import IndexPlan, tables_of
+from spacy_embed.retrieval.manifest import Manifest, read_manifest
+from spacy_embed.retrieval.pieces import Piece, append_pieces
+from spacy_embed.retrieval.text_lines import Report, refuse
+from spacy_embed.state import state_to_bytes
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+T = TypeVar("T")
+
+_PLAN = "plan.json"
+
+
+def build_on_cluster(
+    client: "Client",
+    splits: Sequence[Split],
+    kernel: TextKernel,
+    out: Path,
+    plan: IndexPlan,
+    *,
+    report: Report = refuse,
+    overwrite: bool = False,
+) -> Manifest:
+    """Make an index by a cluster: the same bytes as ``build_index`` makes, but for how the data set's rows are stored.
+
+    The common components of SIF are the same to rounding: sums of several parts are added in another order.
+
+    What a run that was killed had finished is not done again. The folder appears whole or not at all.
+
+    Args:
+        client: Of the cluster.
+        splits: The corpus, on storage that all machines share.
+        kernel: What encodes it.
+        out: The folder to write, on such storage too.
+        plan: How; vectors may be given or distilled, not trained.
+        report: What becomes of faults, in the order of the corpus, if the kernel keeps going.
+        overwrite: Replace an index that is there.
+
+    Raises:
+        InputError: The path is taken, the corpus is empty or malformed, the vectors know none of its words, or a worker
+            does not see a path.
+    """
+    out = out.resolve()
+    with index_in_making(out, plan, overwrite=overwrite) as scratch:
+        job = _Job(client, scratch)
+        job.check_shared(splits, kernel)
+        parts = job.encode(splits, kernel, report)
+        vocabulary = job.vocabulary(parts, plan, kernel)
+        of_index = [PartOfIndex(part, vocabulary) for part in parts]
+        fits = job.fits(of_index, plan)
+        pieces = job.pieces(of_index, fits)
+        manifest = job.assemble(vocabulary, fits, pieces)
+        put_in_place(scratch / "made", manifest, out, overwrite=overwrite)
+        shutil.rmtree(scratch)
+    return manifest
+
+
+class _Job:
+    """The passes over the corpus, each over what the one before left in the scratch folder."""
+
+    def __init__(self, client: "Client", scratch: Path) -> None:
+        self.client = client
+        self.scratch = scratch
+
+    def check_shared(self, splits: Sequence[Split], kernel: TextKernel) -> None:
+        """Refuse workers that do not see what they are to read, or where they are to write."""
+        corpus = {Path(piece.file) for split in splits for piece in split.pieces[:1]}
+        models = [Path(model.path) for model in kernel.senses.models.values()] if kernel.senses else []
+        check_shared(self.client, self.scratch, [*sorted(corpus), *kernel.pipelines.values(), *models])
+
+    def encode(self, splits: Sequence[Split], kernel: TextKernel, report: Report) -> list[DocumentPart]:
+        """Have the parts encoded, those with repeated ids once more without them."""
+        folder = self.scratch / "parts"
+        folder.mkdir(exist_ok=True)
+        parts = [_placed(folder, i, DocumentPart(split, kernel, folder)) for i, split in enumerate(splits)]
+        self._make(parts)
+        n_read = sum(_facts(part).read for part in parts)
+        repeated = find_repeated(self.client, splits, [part.folder for part in parts], n_read)
+        for number, of_part in sorted(repeated.items()):
+            parts[number] = _placed(folder, number, parts[number]._replace(repeated=of_part))
+            if not kernel.keep_going:
+                # the first one says what is wrong
+                break
+        self._make(parts)
+        kept = {part.folder for part in parts}
+        for place in folder.iterdir():
+            if place not in kept:
+                shutil.rmtree(place)
+        facts = [_facts(part) for part in parts]
+        for fault in (fault for of_part in facts for fault in of_part.faults):
+            report(fault)
+        if not sum(of_part.encoded for of_part in facts):
+            raise InputError("The corpus holds no documents that can be indexed.")
+        return parts
+
+    def _make(self, parts: Sequence[DocumentPart]) -> None:
+        missing = [part for part in parts if DocumentFacts.read_from(part.folder) is None]
+        total = sum(part.split.bytes for part in parts)
+        with progress_bar(total=total, label="encoding", unit="B") as bar:
+            bar.update(total - sum(part.split.bytes for part in missing))
+            for place, _ in run_all(self.client, DocumentPart.make, [(part,) for part in missing]):
+                bar.update(missing[place].split.bytes)
+
+    def vocabulary(self, parts: Sequence[DocumentPart], plan: IndexPlan, kernel: TextKernel) -> Path:
+        """A generation's folder with all but documents and fits, of these parts and this plan."""
+        folder = self.scratch / "vocabulary"
+        identity = {"parts": [part.folder.name for part in parts], "plan": _identity(plan)}
+        if _read(folder / _PLAN) == identity:
+            return folder
+        for stale in (folder, self.scratch / "pieces", self.scratch / "fits"):
+            shutil.rmtree(stale, ignore_errors=True)
+        words: CorpusWords = result_of(
+            reduce_tree(self.client, merged_words, [submit(self.client, words_of, part) for part in parts])
+        )
+        tables = tables_of(plan, words.forms, self.scratch / "distilling")
+        manifest = begin_generation(folder, plan, words, tables, kernel.save_pipelines)
+        # codes of languages are those of the whole corpus in every piece
+        replace(manifest, lang_codes=list(words.languages)).save(folder)
+        write_atomically(folder / _PLAN, json.dumps(identity).encode())
+        return folder
+
+    def fits(self, parts: Sequence[PartOfIndex], plan: IndexPlan) -> Path:
+        """The file of the fits."""
+        folder = self.scratch / "fits"
+        folder.mkdir(exist_ok=True)
+        file = folder / files.FITS
+        if file.exists():
+            return file
+        counting = [submit(self.client, PartOfIndex.counted, part) for part in parts]
+        counts: IndexCounts = result_of(reduce_tree(self.client, summed_counts, counting))
+
+        def fitted(embedding: BagEmbedding, lang: str) -> BagEmbedding:
+            weighted = embedding.weighted_by(counts.by_lang[lang])
+            return self._with_components(weighted, lang, parts, folder) if weighted.n_components else weighted
+
+        fit_counts(counts, plan.settings, fitted, normalize=plan.normalize).save(file)
+        return file
+
+    def _with_components(
+        self, weighted: BagEmbedding, lang: str, parts: Sequence[PartOfIndex], folder: Path
+    ) -> BagEmbedding:
+        state = folder / "embedding.npz"
+        write_atomically(state, state_to_bytes(weighted.state()))
+        grams = [submit(self.client, PartOfIndex.gram, part, state, lang) for part in parts]
+        fitted = weighted.with_components(result_of(reduce_tree(self.client, summed_grams, grams)))
+        write_atomically(state, state_to_bytes(fitted.state()))
+        looks = [(part, state, lang) for part in parts]
+        is_something_left = any(left for _, left in run_all(self.client, PartOfIndex.is_something_left, looks))
+        return fitted if is_something_left else fitted.without_components()
+
+    def pieces(self, parts: Sequence[PartOfIndex], fits: Path) -> list[Piece]:
+        """Have the documents written, each part a piece."""
+        folder = self.scratch / "pieces"
+        folder.mkdir(exist_ok=True)
+        places = [folder / part.part.folder.name for part in parts]
+        missing = [i for i, place in enumerate(places) if Piece.read(place) is None]
+        tasks = [(parts[i], fits, places[i]) for i in missing]
+        total = sum(_facts(part.part).encoded for part in parts)
+        with progress_bar(total=total, label="writing", unit="doc") as bar:
+            bar.update(total - sum(_facts(parts[i].part).encoded for i in missing))
+            for _, n in run_all(self.client, PartOfIndex.write, tasks):
+                bar.update(n)
+        return [_there(Piece.read(place), place) for place in places]
+
+    def assemble(self, vocabulary: Path, fits: Path, pieces: Sequence[Piece]) -> Manifest:
+        """Put the generation together."""
+        made = self.scratch / "made"
+        shutil.rmtree(made, ignore_errors=True)
+        shutil.copytree(vocabulary, made, ignore=shutil.ignore_patterns(_PLAN, files.MARKER))
+        shutil.copyfile(fits, made / files.FITS)
+        manifest = replace(read_manifest(vocabulary), lang_codes=[])
+        with GenerationWriter(made, manifest) as writer:
+            append_pieces(writer, pieces)
+            return writer.finish()
+
+
+def _placed(folder: Path, number: int, part: DocumentPart) -> DocumentPart:
+    name = part_name(number, part.split, part.kernel.identity(), part.repeated)
+    return part._replace(folder=folder / name, keep_going=part.kernel.keep_going)
+
+
+def _facts(part: DocumentPart) -> DocumentFacts:
+    return _there(DocumentFacts.read_from(part.folder), part.folder)
+
+
+def _there(facts: T | None, folder: Path) -> T:
+    if facts is None:
+        raise InputError(
+            f"A worker has written {folder}, but it is not there: put the output on storage that all machines of the "
+            "cluster share."
+        )
+    return facts
+
+
+def _identity(plan: IndexPlan) -> dict[str, Any]:
+    """What decides which vocabulary and fits a plan gives, as plain values."""
+    tables = {lang: table.fingerprint for lang, table in (plan.tables or {}).items()}
+    decides = repr(replace(plan, tables=None, senses=None)), plan.senses.identity() if plan.senses else None
+    return {"tables": tables, "plan": blake2b(repr(decides).encode(), digest_size=16).hexdigest()}
+
+
+def _read(file: Path) -> Any:
+    try:
+        return json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return None
