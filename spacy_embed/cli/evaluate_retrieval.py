@@ -30,9 +30,11 @@ from spacy_embed.cli.evaluation_inputs import (
     scores_of,
 )
 from spacy_embed.cli.places import INDEX
+from spacy_embed.cli.searched_index import SchedulerOption, searched_index
 
 
 def retrieval_command(
+    context: typer.Context,
     index: Annotated[Path, typer.Argument(help="An index: a folder, or s3://bucket/path.", **INDEX)],
     queries: QueriesOption = None,
     qrels: QrelsOption = None,
@@ -47,6 +49,7 @@ def retrieval_command(
     depth: Annotated[int, typer.Option(help="Hits kept a query; MAP is over these.", min=1)] = 1000,
     sample: Annotated[int | None, typer.Option(help="Ask only so many of the queries, by chance.", min=1)] = None,
     threads: Annotated[int, typer.Option(help="Threads that search, where a method can use them.", min=1)] = 1,
+    scheduler: SchedulerOption = "",
     seed: SeedOption = 0,
     out: OutOption = None,
     name: NameOption = None,
@@ -61,9 +64,8 @@ def retrieval_command(
     from spacy_embed.evaluation import retrieval
     from spacy_embed.evaluation.retrieval_result import MethodResult
     from spacy_embed.pipeline.query_encoder import QueryEncoder
-    from spacy_embed.retrieval.snapshot import Snapshot
 
-    opened = Snapshot(index)
+    opened = context.with_resource(searched_index(index, scheduler))
     names = [opened.check_method(method) for method in listed(methods, "method")]
     asked_measures = measures_asked(measures)
     asked, judgements = read_judged(queries, qrels, dataset)

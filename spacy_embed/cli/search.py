@@ -10,6 +10,7 @@ from rich.text import Text
 
 from spacy_embed.cli.console import note, output, print_json, require_search
 from spacy_embed.cli.places import INDEX, INPUT
+from spacy_embed.cli.searched_index import SchedulerOption, searched_index
 from spacy_embed.errors import InputError
 from spacy_embed.retrieval.remote_url import as_named
 
@@ -17,6 +18,7 @@ _SNIPPET = 220
 
 
 def search_command(
+    context: typer.Context,
     index: Annotated[Path, typer.Argument(help="An index: a folder, or s3://bucket/path.", **INDEX)],
     query: Annotated[
         str | None, typer.Argument(help="The query; '-' or nothing reads them from standard input.")
@@ -46,6 +48,7 @@ def search_command(
         bool, typer.Option("--explain", help="Print all that counts; for wmd, which word went to which, and how far.")
     ] = False,
     html: Annotated[Path | None, typer.Option(help="Write the answers, explained, as a page of HTML.")] = None,
+    scheduler: SchedulerOption = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a query, a line each.")] = False,
 ) -> None:
     """Search an index; the words that speak for a hit are marked."""
@@ -53,9 +56,8 @@ def search_command(
     from spacy_embed.cli.explanation_page import Answer, write_page
     from spacy_embed.cli.highlight import Highlighter
     from spacy_embed.cli.queries import encode_queries, refuse_unknown
-    from spacy_embed.retrieval.snapshot import Snapshot
 
-    opened = Snapshot(index)
+    opened = context.with_resource(searched_index(index, scheduler))
     # a graph is of an embedding, and what is ranked again is ranked by one
     method = method or (opened.manifest.embedding if approximate or rerank else opened.manifest.default_method)
     ranker = opened.method(method)

@@ -120,7 +120,7 @@ class ShardedSnapshot(Snapshot):
 
     @cached_property
     def _local(self) -> Shards:
-        return Shards(self, lambda: self.statistics)
+        return Shards(self)
 
     @cached_property
     def statistics(self) -> SoftStatistics:
@@ -135,12 +135,13 @@ class ShardedSnapshot(Snapshot):
             eligible: bool[positions], the documents that may be hits; None for all.
         """
         ids = self.id_keys.words
+        statistics = self.statistics if request.name == SOFT_BM25 else None
         found: list[Hits] | None = None
         for documents in self.shards or [range(0)]:
             mine = None if eligible is None else eligible[documents.start : documents.stop]
             # each shard looks no further than the best k of those before it
             cutoffs = cutoffs_of(found, request.k) if found and request.name in PRUNED else None
-            part = self._local.rank(documents, request, mine, cutoffs)
+            part = self._local.rank(documents, request, mine, cutoffs, statistics)
             found = part if found is None else merge([found, part], request.k, ids)
         assert found is not None
         return found

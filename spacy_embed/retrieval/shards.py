@@ -7,7 +7,7 @@ the same however the index was cut.
 
 import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,12 +51,10 @@ class Shards:
 
     Args:
         index: The index.
-        statistics: For ``soft-bm25``, called when that is asked for.
     """
 
-    def __init__(self, index: OpenedVersion, statistics: Callable[[], SoftStatistics] | None = None) -> None:
+    def __init__(self, index: OpenedVersion) -> None:
         self.index = index
-        self.statistics = statistics
         self._built: dict[tuple[str, int, int], Built] = {}
         self._matched: tuple[Any, list[Matched]] = (None, [])
         self._matching = threading.Lock()
@@ -67,6 +65,7 @@ class Shards:
         request: Request,
         eligible: NDArray[np.bool_] | None = None,
         cutoffs: Doubles1d | None = None,
+        statistics: SoftStatistics | None = None,
     ) -> list[Hits]:
         """The best of a shard for each query, in the order that they have in the whole index.
 
@@ -75,8 +74,9 @@ class Shards:
             request: What is asked.
             eligible: bool[documents of the shard], those that may be hits.
             cutoffs: float64[queries], distances above which documents are not wanted, for ``PRUNED``.
+            statistics: Of all documents, for ``soft-bm25``.
         """
-        built, prepared = self.built(request.name, documents), request.prepared
+        built, prepared = self.built(request.name, documents, statistics), request.prepared
         if cutoffs is not None and request.name in PRUNED:
             prepared = prepared._replace(cutoffs=cutoffs)
         if request.among is not None:
@@ -90,11 +90,10 @@ class Shards:
                 found = list(built.ranker.search(prepared, request.k, kept))
         return [hits._replace(positions=hits.positions + documents.start) for hits in found]
 
-    def built(self, name: str, documents: range) -> Built:
+    def built(self, name: str, documents: range, statistics: SoftStatistics | None = None) -> Built:
         """The ranker of a shard by a single method, kept."""
         key = (name, documents.start, documents.stop)
         if key not in self._built:
-            statistics = self.statistics() if name == SOFT_BM25 and self.statistics is not None else None
             self._built[key] = build_ranker(name, self.index, documents, statistics)
         return self._built[key]
 
