@@ -116,8 +116,9 @@ def _points(batch: pa.RecordBatch) -> "Iterator[models.PointStruct]":
 
 def _at_once(batch: pa.RecordBatch) -> int:
     """How many points go into a request: of JSON, with up to 22 bytes a number and three a byte of text."""
-    texts = sum(int(pc.max(pc.binary_length(batch.column(name))).as_py()) for name in ("title", "text", "metadata"))
-    return max(1, min(_AT_ONCE, _REQUEST // (22 * unit_matrix(batch).shape[1] + 3 * texts)))
+    texts = sum(pc.max(pc.binary_length(batch.column(name))).as_py() for name in ("title", "text", "metadata"))
+    widest = 22 * batch.schema.field("embedding").type.list_size + 3 * texts
+    return max(1, min(_AT_ONCE, int(_REQUEST // widest)))
 
 
 def _replaceable(client: "QdrantClient", name: str, *, overwrite: bool) -> str | None:
