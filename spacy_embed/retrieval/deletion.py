@@ -9,8 +9,8 @@ import numpy as np
 
 from spacy_embed.atomic_files import fsync
 from spacy_embed.errors import InputError
-from spacy_embed.retrieval.generation import GenerationReader
 from spacy_embed.retrieval.document_writer import found_tokens
+from spacy_embed.retrieval.generation import GenerationReader
 from spacy_embed.retrieval.generations import save_version
 from spacy_embed.retrieval.locks import writer_lock
 from spacy_embed.retrieval.manifest import Manifest, read_manifest
