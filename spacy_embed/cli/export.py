@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from spacy_embed.cli.console import note, print_json, require_search
+from spacy_embed.cli.places import INDEX
 from spacy_embed.errors import InputError
 
 _OPTIONS = {"parquet": {"--bags"}, "pgvector": {"--table", "--hnsw"}, "qdrant": {"--collection"}}
@@ -15,7 +16,7 @@ _OPTIONS = {"parquet": {"--bags"}, "pgvector": {"--table", "--hnsw"}, "qdrant": 
 
 
 def export_command(
-    index: Annotated[Path, typer.Argument(help="An index.")],
+    index: Annotated[Path, typer.Argument(help="An index: a folder, or s3://bucket/path.", **INDEX)],
     to: Annotated[Literal["parquet", "pgvector", "qdrant"], typer.Option(help="Where to.")],
     target: Annotated[
         str,

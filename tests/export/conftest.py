@@ -76,18 +76,25 @@ class Postgres:
             connection.execute(command)
 
 
+def started(pgserver, attempts):
+    """A server and its folder. One that is slow to start, as on a busy machine, gets a second chance."""
+    # a short path: that of a socket may have a hundred characters; each folder on the way is made readable
+    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+    try:
+        return pgserver.get_server(folder / "data", cleanup_mode="stop"), folder
+    except (OSError, subprocess.SubprocessError, AssertionError) as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        if attempts > 1 and isinstance(error, subprocess.TimeoutExpired):
+            return started(pgserver, attempts - 1)
+        pytest.skip(f"PostgreSQL cannot be started here as user {os.getuid()}: {error}")
+
+
 @pytest.fixture(scope="package")
 def postgres():
     """A PostgreSQL server with pgvector of our own; as root, pgserver runs it as a user that it makes."""
     pgserver = pytest.importorskip("pgserver", reason="pgserver carries no PostgreSQL for this Python")
     pytest.importorskip("psycopg", reason="psycopg is not installed")
-    # a short path: that of a socket may have a hundred characters; each folder on the way is made readable
-    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
-    try:
-        server = pgserver.get_server(folder / "data", cleanup_mode="stop")
-    except (OSError, subprocess.SubprocessError, AssertionError) as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        pytest.skip(f"PostgreSQL cannot be started here as user {os.getuid()}: {error}")
+    server, folder = started(pgserver, attempts=2)
     found = Postgres(server)
     found.run("ALTER SYSTEM SET fsync = off")
     found.run("SELECT pg_reload_conf()")
