@@ -46,7 +46,8 @@ def running_cluster(folder: Path, workers: int = 2):
             _start(folder, started, "worker", address, "--nthreads", "1", "--local-directory", str(folder))
             for _ in range(workers)
         ]
-        _wait_for_workers(address, workers)
+        if workers:
+            _wait_for_workers(address, workers)
         yield Cluster(address, scheduler, many)
     finally:
         for process in reversed(started):
