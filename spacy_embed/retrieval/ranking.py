@@ -27,7 +27,7 @@ def ordered(positions: Ints1d, scores: NDArray[np.floating], k: int, ids: Callab
         positions: int64[m], distinct documents.
         scores: float[m], theirs.
         k: How many at most.
-        ids: Gives the ids of documents; asked only where scores are equal.
+        ids: Gives the ids of documents; asked only for those whose scores are equal.
     """
     order = np.argsort(-scores, kind="stable")
     by_score = scores[order]
@@ -37,9 +37,12 @@ def ordered(positions: Ints1d, scores: NDArray[np.floating], k: int, ids: Callab
     if len(tied):
         last = int(np.searchsorted(-by_score, -by_score[min(k, len(by_score)) - 1], side="right"))
         head = order[:last]
-        names = np.array(ids(positions[head]), dtype=object)
-        ranks = np.empty(len(head), np.int64)
-        ranks[sorted(range(len(head)), key=names.__getitem__)] = np.arange(len(head))
+        same = np.concatenate([[False], by_score[1:last] == by_score[: last - 1], [False]])
+        # a document that stands between others with other scores needs no id
+        equal = np.flatnonzero(same[1:] | same[:-1])
+        names = ids(positions[head[equal]])
+        ranks = np.zeros(len(head), np.int64)
+        ranks[equal[sorted(range(len(equal)), key=names.__getitem__)]] = np.arange(len(equal))
         order = head[np.lexsort((ranks, -scores[head]))]
     best = order[:k]
     return Hits(positions[best], scores[best].astype(np.float64))

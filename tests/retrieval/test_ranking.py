@@ -22,6 +22,19 @@ def test_top_k_is_the_head_of_a_full_sort_with_ties_by_id(scores, k, seed):
     assert hits.scores.tolist() == [scores[i] for i in expected]
 
 
+def test_only_documents_of_equal_scores_are_asked_for_their_ids():
+    asked = []
+
+    def ids(positions):
+        asked.extend(positions.tolist())
+        return [f"d{9 - position}" for position in positions]
+
+    scores = np.array([1.0, 5.0, 2.0, 4.0, 2.0, 1.0], np.float32)
+    hits = ordered(np.arange(6), scores, 4, ids)
+    assert hits.positions.tolist() == [1, 3, 4, 2]
+    assert sorted(asked) == [2, 4]
+
+
 @settings(deadline=None, max_examples=50)
 @given(
     n=st.sampled_from([4097, 10_000, 50_001]),
