@@ -25,6 +25,8 @@ HEAVY = (
     "bokeh",
     "mteb",
     "torch",
+    "dask",
+    "distributed",
     "psycopg",
     "qdrant_client",
 )
@@ -38,7 +40,8 @@ LAYERS = {
     "evaluation": 3,
     "export": 3,
     "pipeline": 3,
-    "cli": 4,
+    "cluster": 4,
+    "cli": 5,
 }
 
 
