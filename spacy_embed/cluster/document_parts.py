@@ -17,7 +17,9 @@ from spacy_embed.retrieval.encoded import text_batches
 from spacy_embed.retrieval.spool import Spool
 from spacy_embed.retrieval.text_lines import Fault
 
-_FACTS = "part.json"
+DONE = "part.json"
+"""In the folder of a part that is complete."""
+
 _SPOOL = "spool"
 
 
@@ -35,7 +37,7 @@ class DocumentFacts(NamedTuple):
     def read_from(cls, folder: Path) -> "DocumentFacts | None":
         """Those of a part's folder; None if the part is not complete."""
         try:
-            read, encoded, faults = json.loads((folder / _FACTS).read_bytes())
+            read, encoded, faults = json.loads((folder / DONE).read_bytes())
             return cls(read, encoded, [Fault(*fault) for fault in faults])
         except (OSError, ValueError, TypeError):
             return None
@@ -90,7 +92,7 @@ class DocumentPart(NamedTuple):
             spool.add(_noted(kernel(batch), reading) for batch in text_batches(reading))
             reading.ids.write(making)
             facts = DocumentFacts(len(reading.ids), spool.documents, reading.faults_in_order())
-            write_atomically(making / _FACTS, json.dumps(facts).encode())
+            write_atomically(making / DONE, json.dumps(facts).encode())
             fsync(making)
             put(making, self.folder)
         finally:

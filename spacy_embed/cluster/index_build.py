@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from spacy_embed.atomic_files import write_atomically
-from spacy_embed.cluster.document_parts import DocumentFacts, DocumentPart
+from spacy_embed.cluster.document_parts import DONE, DocumentFacts, DocumentPart
 from spacy_embed.cluster.index_tasks import PartOfIndex, merged_words, summed_counts, summed_grams, words_of
 from spacy_embed.cluster.part_names import part_name
 from spacy_embed.cluster.repeated_documents import find_repeated
@@ -71,8 +71,14 @@ def build_on_cluster(
     out = out.resolve()
     with index_in_making(out, plan, overwrite=overwrite) as scratch:
         job = _Job(client, scratch)
-        job.check_shared(splits, kernel)
-        parts = job.encode(splits, kernel, report)
+        try:
+            job.check_shared(splits, kernel)
+            parts = job.encode(splits, kernel, report)
+        except BaseException:
+            # nothing that the next run could go on with
+            if not any(scratch.glob(f"parts/*/{DONE}")):
+                shutil.rmtree(scratch, ignore_errors=True)
+            raise
         vocabulary = job.vocabulary(parts, plan, kernel)
         of_index = [PartOfIndex(part, vocabulary) for part in parts]
         fits = job.fits(of_index, plan)
