@@ -98,6 +98,8 @@ class SoftBm25:
     (The maximum over words is the late interaction of ColBERT, Khattab and Zaharia 2020, with static vectors; BM25 with
     similar words goes back to translation language models, Zuccon et al. 2015.)
 
+    The maxima of a word in all documents are kept for the next query that has it, in at most 256 MiB.
+
     Args:
         documents: Bags of counts over the rows of the table.
         statistics: Of the corpus that they are of.
