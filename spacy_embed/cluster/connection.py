@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from spacy_embed.errors import InputError, require
+from spacy_embed.errors import InputError, SpacyEmbedError, require
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -28,6 +28,7 @@ def connected(address: str, *, timeout: float = ANSWER_WITHIN) -> Iterator["Clie
     Raises:
         InputError: Nobody answers there, there are no workers, or some of them lack this version of the package.
         MissingExtraError: Dask is not installed here.
+        SpacyEmbedError: The scheduler went away within the block.
     """
     distributed = require("distributed", extra="dask", purpose="work on a cluster")
     # what goes wrong is said once, by us
@@ -43,6 +44,10 @@ def connected(address: str, *, timeout: float = ANSWER_WITHIN) -> Iterator["Clie
         _wait_for_worker(client, address, timeout)
         check_workers(client)
         yield client
+    except (distributed.comm.CommClosedError, distributed.client.FutureCancelledError) as error:
+        raise SpacyEmbedError(
+            f"The scheduler at {address} is gone: start it and its workers again, and the same command."
+        ) from error
     finally:
         client.close()
 
