@@ -1,7 +1,6 @@
 """What no version in object storage needs any more, taken away once nobody can be reading it."""
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from itertools import pairwise
@@ -20,7 +19,6 @@ GRACE_VARIABLE = "SPACY_EMBED_GRACE"
 
 _GRACE = 86_400.0
 _EVERY = 32
-_AT_ONCE = 8
 
 
 def clean_now_and_then(store: RemoteStore, version: RemoteVersion, before: RemoteVersion | None) -> None:
@@ -61,9 +59,9 @@ def clean(store: RemoteStore, keep: timedelta) -> int:
     packs = [pack for pack in store.names(PACKS) if pack.modified <= before]
     versions = list_versions(store)
     old = [version for version, successor in pairwise(versions) if successor.modified <= before]
-    kept = versions[len(old) :]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        needed = set().union(*pool.map(lambda version: _packs_of(store, version), kept))
+    # a pack of those between that neither needs was on its way for very long: its readers find it gone, and look again
+    kept = {versions[len(old)], versions[-1]} if versions else set()
+    needed = set().union(*(_packs_of(store, version) for version in kept))
     # a version whose packs are gone is never found
     store.delete([version.name for version in old])
     stale = [pack.name for pack in packs if pack.name not in needed]

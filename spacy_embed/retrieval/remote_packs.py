@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from spacy_embed.progress import progress_bar
 from spacy_embed.retrieval.remote_store import RemoteError, RemoteStore
-from spacy_embed.retrieval.remote_version import PACKS, Part
+from spacy_embed.retrieval.remote_version import PACKS, Part, Parts
 
 PACK_BYTES = 32 << 20
 """Of a pack, at most."""
@@ -53,6 +53,17 @@ def cut(file: Path, start: int, stop: int) -> list[Stretch]:
     return [Stretch(file, first, min(PACK_BYTES, stop - first)) for first in range(start, stop, PACK_BYTES)]
 
 
+def count_there(file: Path, parts: Parts) -> int:
+    """How many of a file's parts, from the first on, it holds as they were stored."""
+    with file.open("rb") as stream:
+        for place, part in enumerate(parts):
+            # a part fits into a pack
+            data = stream.read(part.size)
+            if len(data) != part.size or zlib.crc32(data) != part.crc:
+                return place
+    return len(parts)
+
+
 def _packed(stretches: Iterable[Stretch]) -> Iterator[list[Stretch]]:
     pack: list[Stretch] = []
     size = 0
@@ -76,7 +87,7 @@ def _upload_pack(store: RemoteStore, pieces: list[Stretch]) -> tuple[list[Stretc
             raise RemoteError(f"{file} is truncated: {start + len(content)} of {start + size} bytes are there.")
         parts.append(Part(name, len(data), size, zlib.crc32(content)))
         data += content
-    store.write(name, bytes(data))
+    store.write(name, data)
     return pieces, parts
 
 

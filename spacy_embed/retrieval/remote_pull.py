@@ -13,7 +13,7 @@ from spacy_embed.atomic_files import fsync
 from spacy_embed.retrieval.generations import commit_generation, save_version
 from spacy_embed.retrieval.locks import READERS, writer_lock
 from spacy_embed.retrieval.remote_files import LANCE_DATA, LANCE_VERSIONS, lance_version_of
-from spacy_embed.retrieval.remote_packs import Wanted, fetch
+from spacy_embed.retrieval.remote_packs import Wanted, count_there, fetch
 from spacy_embed.retrieval.remote_replica import (
     forget_others,
     held_version,
@@ -33,7 +33,7 @@ from spacy_embed.retrieval.remote_version import (
 )
 
 _ATTEMPTS = 5
-_FETCHING = ".fetching"
+_FETCHING = ".fetching-"
 
 
 class NoIndexError(RemoteError):
@@ -100,19 +100,24 @@ def _bring(store: RemoteStore, index: Path, held: RemoteVersion | None, version:
         note_version(index, version)
         save_version(manifest, index, is_stored=True)
     else:
-        made = index / _FETCHING
-        shutil.rmtree(made, ignore_errors=True)
-        try:
-            made.mkdir()
-            if held is not None:
-                _take_over(held.manifest.folder(index), made, held, version)
-            _fetch_into(store, made, None, version)
-            note_version(index, version)
-            shutil.rmtree(manifest.folder(index), ignore_errors=True)
-            commit_generation(made, manifest, index, is_stored=True)
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
+        made = _begun(index, manifest.generation)
+        if held is not None:
+            _take_over(held.manifest.folder(index), made, held, version)
+        _fetch_into(store, made, None, version)
+        note_version(index, version)
+        shutil.rmtree(manifest.folder(index), ignore_errors=True)
+        commit_generation(made, manifest, index, is_stored=True)
     forget_others(index, version)
+
+
+def _begun(index: Path, generation: str) -> Path:
+    """The folder that a generation is fetched into; what a killed run fetched of it is there."""
+    made = index / f"{_FETCHING}{generation}"
+    for other in index.glob(f"{_FETCHING}*"):
+        if other != made:
+            shutil.rmtree(other, ignore_errors=True)
+    made.mkdir(exist_ok=True)
+    return made
 
 
 def _fetch_into(store: RemoteStore, folder: Path, held: RemoteVersion | None, version: RemoteVersion) -> list[Path]:
@@ -124,8 +129,8 @@ def _fetch_into(store: RemoteStore, folder: Path, held: RemoteVersion | None, ve
             file.parent.mkdir(parents=True, exist_ok=True)
         known = held.files.get(name, ()) if held else ()
         n_there = len(known) if _is_there(file, known) and parts[: len(known)] == known else 0
-        if held is None and _is_there(file, parts):
-            n_there = len(parts)
+        if held is None and file.exists():
+            n_there = count_there(file, parts)
         if n_there == len(parts) and file.exists():
             continue
         start = size_of(parts[:n_there])
@@ -156,6 +161,7 @@ def _take_over(old: Path, made: Path, held: RemoteVersion, version: RemoteVersio
         source = old / name
         if held.files.get(name) == parts and _is_there(source, parts):
             (made / name).parent.mkdir(parents=True, exist_ok=True)
+            (made / name).unlink(missing_ok=True)
             try:
                 os.link(source, made / name)
             except OSError:

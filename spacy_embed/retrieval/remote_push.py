@@ -1,6 +1,5 @@
 """A change of an index's copy, taken to object storage: new bytes first, then the version that counts them."""
 
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from typing import TypeVar
 from spacy_embed.retrieval.manifest import Manifest
 from spacy_embed.retrieval.remote_cleaning import clean_now_and_then
 from spacy_embed.retrieval.remote_files import is_growing, version_files
-from spacy_embed.retrieval.remote_packs import Stretch, cut, upload
+from spacy_embed.retrieval.remote_packs import Stretch, count_there, cut, upload
 from spacy_embed.retrieval.remote_pull import bring_up
 from spacy_embed.retrieval.remote_replica import forget_others, held_version, note_version, url_of
 from spacy_embed.retrieval.remote_store import RemoteError, RemoteStore
@@ -27,7 +26,6 @@ from spacy_embed.retrieval.remote_version import (
 T = TypeVar("T")
 
 _ATTEMPTS = 8
-_READ_BYTES = 1 << 24
 
 
 class OvertakenError(RemoteError):
@@ -136,7 +134,7 @@ def _kept_parts(
             for name, parts in known.items()
         }
     same = {
-        name: parts if size_of(parts) == sizes[name] and _holds(folder / name, parts) else ()
+        name: parts if size_of(parts) == sizes[name] and count_there(folder / name, parts) == len(parts) else ()
         for name, parts in known.items()
     }
     worth = _worth_keeping(same.values(), base)
@@ -153,17 +151,6 @@ def _worth_keeping(kept: Iterable[Parts], base: RemoteVersion) -> set[str]:
         for part in parts:
             stored[part.pack] = max(stored[part.pack], part.start + part.size)
     return {pack for pack, size in needed.items() if 2 * size >= stored[pack]}
-
-
-def _holds(file: Path, parts: Parts) -> bool:
-    with file.open("rb") as stream:
-        for part in parts:
-            crc, left = 0, part.size
-            while left and (data := stream.read(min(left, _READ_BYTES))):
-                crc, left = zlib.crc32(data, crc), left - len(data)
-            if left or crc != part.crc:
-                return False
-    return True
 
 
 def redone(index: Path, change: Callable[[], T]) -> T:

@@ -119,7 +119,7 @@ class RemoteStore:
             found.update((i, data[starts[i] - first : starts[i] - first + sizes[i]]) for i in places)
         return [found[i] for i in range(len(starts))]
 
-    def write(self, name: str, data: bytes) -> None:
+    def write(self, name: str, data: bytes | bytearray) -> None:
         """Make an object, or replace it."""
         with self._said():
             self._obstore.put(self._store, name, data)
@@ -170,6 +170,8 @@ class RemoteStore:
             return f"{self.url}: access was refused ({first}): check the credentials and what they allow."
         if any(word in error for word in _UNREACHABLE):
             at = place or "the provider"
+            if "builder error" in error and place.startswith("http://"):
+                return f"{self.url}: {at} is no https: set AWS_ALLOW_HTTP=true to use it all the same."
             return f"{self.url}: {at} cannot be reached ({first}): check AWS_ENDPOINT_URL, AWS_REGION and the network."
         return f"{self.url}: {first}"
 

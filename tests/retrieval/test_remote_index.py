@@ -97,7 +97,7 @@ def test_it_does_what_a_local_index_does_in_five_languages(s3, documents, saved_
     check_url_free(URL, overwrite=False)
     publish(place, URL)
     near, far = machine("near"), machine("far")
-    same_answers(LANGUAGES, METHODS, local, near, far)
+    same_answers(LANGUAGES, ("bm25", "tfidf"), local, near, far)
     # one of each language or more
     changed = [*({**mine[i], "text": mine[140 + i]["text"]} for i in range(20, 25)), *mine[150:155]]
     for step in (
@@ -110,7 +110,7 @@ def test_it_does_what_a_local_index_does_in_five_languages(s3, documents, saved_
         step(local)
         step(near)
         far.reopen()
-        same_answers(LANGUAGES, ("bm25", "tfidf"), local, near, far)
+        same_answers(LANGUAGES, ("tfidf",), local, far)
     same_answers(LANGUAGES, (*METHODS, "wmd"), local, near, machine("new"))
 
 
@@ -180,8 +180,8 @@ def test_who_was_overtaken_changes_what_is_there_now(made, machine):
     assert len(one) == 20
 
 
-def test_an_overtaken_compaction_changes_nothing(made, machine, monkeypatch):
-    one, two = machine("first"), machine("second")
+def test_an_overtaken_compaction_changes_nothing(made, machine):
+    one, two = machine("first", follow=False), machine("second")
     two.add(made[:2])
     before = contents(one.snapshot)
     with pytest.raises(OvertakenError, match=f"{URL} was changed by another machine meanwhile"):
