@@ -88,7 +88,7 @@ class RemoteStore:
         """What is known of an object. Raises NoSuchObject."""
         with self._said():
             meta = self._obstore.head(self._store, name)
-        return StoredObject(meta["path"], int(meta["size"]), meta["last_modified"], meta.get("e_tag") or "")
+        return StoredObject(name, int(meta["size"]), meta["last_modified"], meta.get("e_tag") or "")
 
     def read(self, name: str) -> bytes:
         """An object's content. Raises NoSuchObject."""
@@ -147,13 +147,13 @@ class RemoteStore:
         except (known.BaseError, OSError, ValueError) as error:
             if isinstance(error, InputError):
                 raise
-            message = self._message(str(error))
-            if isinstance(error, FileNotFoundError) and "NoSuchBucket" not in str(error):
-                raise NoSuchObject(message) from error
-            raise RemoteError(message) from error
+            # what comes after is for programmers
+            text = str(error).partition("\n\nDebug source")[0]
+            if isinstance(error, FileNotFoundError) and "NoSuchBucket" not in text:
+                raise NoSuchObject(f"{self.url}: an object is missing ({text.splitlines()[0][:200]}).") from error
+            raise RemoteError(self._message(text)) from error
 
     def _message(self, error: str) -> str:
-        # the text of the answer follows in further lines
         first, bucket = error.splitlines()[0][:300], urlsplit(self.url).netloc
         place = endpoint(self.url)
         if "NoSuchBucket" in error:
