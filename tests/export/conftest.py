@@ -1,5 +1,6 @@
 """An index of the project's own texts in five languages, and a PostgreSQL server with pgvector for tests."""
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -47,6 +48,17 @@ def index(tmp_path_factory):
         save_encoder(index.path, index.snapshot.manifest.index_id, LEARNED, encoder)
         index.reopen()
         return index
+
+
+def assert_same_hits(theirs, ours):
+    """Their ten ids and scores, best first, are those of our eleven hits; what ties may stand in any order."""
+    ours, next_one = ours[:10], ours[10]
+    assert ours[-1].score - next_one.score > 1e-6
+    assert {id_ for id_, _ in theirs} == {hit.id for hit in ours}
+    scores, ranks = dict(theirs), {id_: rank for rank, (id_, _) in enumerate(theirs)}
+    np.testing.assert_allclose([scores[hit.id] for hit in ours], [hit.score for hit in ours], rtol=0, atol=1e-5)
+    for better, worse in itertools.pairwise(ours):
+        assert ranks[better.id] < ranks[worse.id] or better.score - worse.score <= 1e-6
 
 
 class Postgres:
