@@ -4,9 +4,9 @@
 
 DATA holds ``train-text/LANG/*.txt.gz``, a paragraph or sentence a line. So many of its words (between spaces, in
 Chinese characters) go into one plain file. "text" is from lines to numbered sequences, "pairs" their co-occurrences.
-The cluster is a scheduler and worker processes of one thread each on this machine, started before, with nothing
-loaded; its CPU seconds are those of driver, scheduler and workers. On a machine that does other work the times on the
-wall are worth little.
+The cluster is a scheduler and worker processes of one thread each on this machine; its CPU seconds are those of driver,
+scheduler and workers. Modules, pipelines and compiled loops are loaded by both sides before anything is timed. On a
+machine that does other work the times on the wall are worth little.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from reporting import print_table, say
 
 from spacy_embed.cluster.connection import connected
 from spacy_embed.cluster.pair_counting import ClusterPairs
-from spacy_embed.cluster.training_text import read_text
+from spacy_embed.cluster.training_text import ClusterText, read_text
 from spacy_embed.pipeline.training_corpus import TrainingCorpus
 from spacy_embed.pipeline.workers import WorkerPool
 from spacy_embed.training.cooccurrence import Cooccurrences, count_cooccurrences
@@ -31,6 +31,7 @@ from spacy_embed.training.frequent_words import FrequentWords
 from spacy_embed.training.sequences import TokenSequences
 
 MIN_COUNT = 5
+SMALL = 10_000
 
 
 class Timed(NamedTuple):
@@ -99,28 +100,34 @@ def main() -> None:
         file = folder / "text.txt"
         write_text(given.data, given.lang, given.tokens, file)
         corpus = TrainingCorpus([file], given.lang)
-        # compiled before anything is timed
-        words = FrequentWords.of(TokenSequences.of([["a", "b"]]), 1)
-        (folder / "warm").mkdir()
-        count_cooccurrences(words, folder / "warm", window=given.window)
+        small = folder / "small.txt"
+        write_text(given.data, given.lang, SMALL, small)
+        warming = TrainingCorpus([small], given.lang)
+
+        def alone(text: TrainingCorpus, place: Path) -> dict[str, Any]:
+            with WorkerPool(1) as pool:
+                return run(time.process_time, lambda: text.spool(place / "text", pool), place, given.window, None)
+
         say(f"{file.stat().st_size / 1e6:.1f} MB, one process")
-        with WorkerPool(1) as pool:
-            single = run(
-                time.process_time, lambda: corpus.spool(folder / "spool", pool), folder / "single", given.window, None
-            )
+        alone(warming, folder / "small-alone")
+        single = alone(corpus, folder / "alone")
         say(f"{given.cluster_workers} workers")
         cluster = LocalCluster(
-            n_workers=given.cluster_workers, threads_per_worker=1, dashboard_address=None, local_directory=temporary
+            n_workers=given.cluster_workers, threads_per_worker=1, dashboard_address=":0", local_directory=temporary
         )
         with cluster, connected(cluster.scheduler_address, timeout=60) as client:
 
             def clock() -> float:
                 return time.process_time() + sum(client.run(time.process_time).values())
 
-            many = run(
-                clock, lambda: read_text(client, corpus, folder / "parts"), folder / "many", given.window,
-                ClusterPairs(client),
-            )  # fmt: skip
+            def together(text: TrainingCorpus, place: Path, split_bytes: int | None = None) -> dict[str, Any]:
+                def read() -> ClusterText:
+                    return read_text(client, text, place / "text", split_bytes=split_bytes)
+
+                return run(clock, read, place, given.window, ClusterPairs(client))
+
+            together(warming, folder / "small-together", small.stat().st_size // 16)
+            many = together(corpus, folder / "together")
         same = is_same(many, single)
         rows = [row("one process", single, single), row(f"{given.cluster_workers} workers", many, single)]
         if given.json:

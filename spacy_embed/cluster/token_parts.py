@@ -69,15 +69,16 @@ class TokenPart(NamedTuple):
     repeated: tuple[tuple[int, str], ...] = ()
     keep_going: bool = False
 
-    def make(self) -> None:
+    def make(self) -> PartFacts:
         """Write the tokens of the part, unless they are there.
 
         Raises:
             InputError: A document is malformed or cannot be encoded, or this machine does not see the corpus or the
                 folder.
         """
-        if PartFacts.read(self.folder) is not None:
-            return
+        done = PartFacts.read(self.folder)
+        if done is not None:
+            return done
         try:
             self.folder.mkdir(exist_ok=True)
         except OSError as error:
@@ -96,7 +97,9 @@ class TokenPart(NamedTuple):
         if isinstance(kernel, TextKernel):
             reading.ids.write(self.folder)
         languages, faults = dict(sorted(writing.languages.items())), reading.faults_in_order()
-        PartFacts(len(reading.ids), writing.n_sequences, writing.tokens, languages, faults).write(self.folder)
+        facts = PartFacts(len(reading.ids), writing.n_sequences, writing.tokens, languages, faults)
+        facts.write(self.folder)
+        return facts
 
 
 class _Writing:

@@ -1,10 +1,9 @@
 """How the text that a table is trained on is cut into parts, and in what folders these are."""
 
-from collections.abc import Mapping
-from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
+from spacy_embed.cluster.part_names import part_name
 from spacy_embed.cluster.splits import SPLIT_BYTES, Split, plan_splits, split_files
 from spacy_embed.cluster.token_parts import TokenPart
 from spacy_embed.errors import InputError
@@ -67,11 +66,5 @@ def _splits(corpus: TrainingCorpus, path: Path, split_bytes: int) -> list[Split]
 
 def placed(part: TokenPart, folder: Path, number: int) -> TokenPart:
     """A part in a folder of its own, named for what its tokens depend on: what an earlier run made is found by it."""
-    decides = repr((part.kernel.identity(), part.split, _states(part.split), part.repeated, part.keep_going))
-    return part._replace(folder=folder / f"{number:06d}-{blake2b(decides.encode(), digest_size=8).hexdigest()}")
-
-
-def _states(split: Split) -> Mapping[str, tuple[int, int]]:
-    """Sizes and times of change of the files that are read."""
-    states = {file: Path(file).stat() for file, _, _ in split.pieces}
-    return {file: (state.st_size, state.st_mtime_ns) for file, state in states.items()}
+    name = part_name(number, part.split, part.kernel.identity(), part.repeated, part.keep_going)
+    return part._replace(folder=folder / name)

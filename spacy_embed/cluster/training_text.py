@@ -1,11 +1,11 @@
 """What a table is trained on, made by a cluster: the same sequences over the same words as on one machine."""
 
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from spacy_embed.cluster.part_files import write_array
-from spacy_embed.cluster.repeated_ids import hash_ranges, repeated_in
+from spacy_embed.cluster.repeated_documents import find_repeated
 from spacy_embed.cluster.shared_paths import check_shared
-from spacy_embed.cluster.splits import read_split
 from spacy_embed.cluster.tasks import reduce_tree, result_of, run_all, submit
 from spacy_embed.cluster.token_parts import PartFacts, TokenChunk, TokenPart
 from spacy_embed.cluster.training_parts import CorpusParts, placed, plan_parts
@@ -30,8 +29,6 @@ from spacy_embed.types import Ints1d
 if TYPE_CHECKING:
     from distributed import Client
 
-_LOCATED = 9
-"""Of repeated ids, how many are told where they stood first, as on one machine."""
 _NUMBERED_AT_ONCE = 32
 """Chunks: the vocabulary of the whole text is looked through once for so many."""
 
@@ -94,14 +91,17 @@ def read_text(
     corpora = plan_parts(corpus, folder, split_bytes=split_bytes)
     configs = [path.resolve() for path in corpus.pipelines.values()]
     check_shared(client, folder, [*(path.resolve() for path in corpus.paths), *configs])
+    reading = _Reading(client, folder)
     planned = _all_parts(corpora)
-    _make(client, planned)
+    reading.make(planned)
     if not corpus.pretokenized:
-        corpora = [_without_repeated(client, each, folder) for each in corpora]
+        corpora = [reading.without_repeated(each) for each in corpora]
     parts = _all_parts(corpora)
     _remove_others(folder, [*planned, *parts])
-    facts = [_facts(part) for part in parts]
-    _refuse_empty(corpus, corpora)
+    for path, of_corpus in corpora:
+        if not any(reading.facts[part.folder].documents for part in of_corpus):
+            raise InputError(f"{path} holds no {'sequences' if corpus.pretokenized else 'documents'}.")
+    facts = [reading.facts[part.folder] for part in parts]
     for fault in (fault for of_part in facts for fault in of_part.faults):
         report(fault)
     chunks = [
@@ -119,56 +119,50 @@ def _all_parts(corpora: Sequence[CorpusParts]) -> list[TokenPart]:
     return [part for each in corpora for part in each.parts]
 
 
-def _make(client: "Client", parts: Sequence[TokenPart]) -> None:
-    """Have workers make the parts that are not there."""
-    missing = [part for part in parts if PartFacts.read(part.folder) is None]
-    done = sum(part.split.bytes for part in parts) - sum(part.split.bytes for part in missing)
-    with progress_bar(total=sum(part.split.bytes for part in parts), label="reading", unit="B") as bar:
-        bar.update(done)
-        for place, _ in run_all(client, TokenPart.make, [(part,) for part in missing]):
-            bar.update(missing[place].split.bytes)
+class _Reading:
+    """Parts that workers make, and what is known of those that are there."""
 
+    def __init__(self, client: "Client", folder: Path) -> None:
+        self.client = client
+        self.folder = folder
+        self.facts: dict[Path, PartFacts] = {}
 
-def _facts(part: TokenPart) -> PartFacts:
-    facts = PartFacts.read(part.folder)
-    if facts is None:
-        raise InputError(
-            f"A worker has written {part.folder}, but it is not there: put the output on storage that all machines of "
-            "the cluster share."
-        )
-    return facts
+    def make(self, parts: Sequence[TokenPart]) -> None:
+        """Have workers make the parts that are not there."""
+        # a network file system remembers for a while that a name it was asked for is not there: the folder is listed
+        there = set(os.listdir(self.folder))
+        for part in parts:
+            found = PartFacts.read(part.folder) if part.folder.name in there else None
+            if found is not None:
+                self.facts[part.folder] = found
+        missing = [part for part in parts if part.folder not in self.facts]
+        total = sum(part.split.bytes for part in parts)
+        with progress_bar(total=total, label="reading", unit="B") as bar:
+            bar.update(total - sum(part.split.bytes for part in missing))
+            for place, facts in run_all(self.client, TokenPart.make, [(part,) for part in missing]):
+                self.facts[missing[place].folder] = facts
+                bar.update(missing[place].split.bytes)
+        lost = {part.folder.name for part in missing} - set(os.listdir(self.folder))
+        if lost:
+            raise InputError(
+                f"Workers have written {len(lost)} parts to {self.folder} that are not there: put the output on "
+                "storage that all machines of the cluster share."
+            )
 
-
-def _without_repeated(client: "Client", corpus: CorpusParts, folder: Path) -> CorpusParts:
-    """The corpus without documents whose id an earlier one has: the parts that hold any are made again."""
-    folders = [part.folder for part in corpus.parts]
-    ranges = hash_ranges(sum(_facts(part).documents for part in corpus.parts))
-    found = [
-        repeated for _, each in run_all(client, repeated_in, [(folders, *of) for of in ranges]) for repeated in each
-    ]
-    if not found:
-        return corpus
-    skipped: dict[int, list[tuple[int, str]]] = {}
-    for i, repeated in enumerate(sorted(found)):
-        where = _where(corpus.parts[repeated.first_part], repeated.first_place) if i < _LOCATED else _SOMEWHERE
-        skipped.setdefault(repeated.part, []).append((repeated.place, where))
-    parts = list(corpus.parts)
-    for number, of_part in skipped.items():
-        serial = int(parts[number].folder.name.partition("-")[0])
-        parts[number] = placed(parts[number]._replace(repeated=tuple(of_part)), folder, serial)
-        if not parts[number].keep_going:
-            # the first one says what is wrong
-            break
-    _make(client, parts)
-    return corpus._replace(parts=parts)
-
-
-_SOMEWHERE = "an earlier document"
-
-
-def _where(part: TokenPart, place: int) -> str:
-    documents = read_split(part.split, lambda _: None)
-    return next(islice((document.where for document in documents), place, None), _SOMEWHERE)
+    def without_repeated(self, corpus: CorpusParts) -> CorpusParts:
+        """The corpus without documents whose id an earlier one has: the parts that hold any are made again."""
+        folders = [part.folder for part in corpus.parts]
+        n_ids = sum(self.facts[folder].documents for folder in folders)
+        repeated = find_repeated(self.client, [part.split for part in corpus.parts], folders, n_ids)
+        parts = list(corpus.parts)
+        for number, of_part in sorted(repeated.items()):
+            serial = int(folders[number].name.partition("-")[0])
+            parts[number] = placed(parts[number]._replace(repeated=of_part), self.folder, serial)
+            if not parts[number].keep_going:
+                # the first one says what is wrong
+                break
+        self.make(parts)
+        return corpus._replace(parts=parts)
 
 
 def _remove_others(folder: Path, parts: Sequence[TokenPart]) -> None:
@@ -179,12 +173,6 @@ def _remove_others(folder: Path, parts: Sequence[TokenPart]) -> None:
             shutil.rmtree(place)
         elif not place.is_dir():
             place.unlink()
-
-
-def _refuse_empty(corpus: TrainingCorpus, corpora: Sequence[CorpusParts]) -> None:
-    for path, parts in corpora:
-        if not any(_facts(part).documents for part in parts):
-            raise InputError(f"{path} holds no {'sequences' if corpus.pretokenized else 'documents'}.")
 
 
 def _numbered(

@@ -3,20 +3,23 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from functools import partial
 
 import pytest
 
 from spacy_embed.cluster import pair_counting
+from spacy_embed.cluster.connection import connected
 from spacy_embed.cluster.pair_counting import ClusterPairs
 from spacy_embed.cluster.shared_paths import check_shared
 from spacy_embed.cluster.token_parts import PartFacts
 from spacy_embed.cluster.training_text import read_text
-from spacy_embed.errors import InputError
+from spacy_embed.errors import InputError, SpacyEmbedError
 from spacy_embed.pipeline.training_corpus import TrainingCorpus
 from spacy_embed.training.glove import train_glove
 from tests.cluster.dying import DyingCorpus, DyingTask, SlowCorpus
+from tests.cluster.processes import running_cluster
 from tests.cluster.texts import GLOVE, SPLIT, assert_same, noting, one_machine, token_file, trained, written
 from tests.conftest import ROOT
 
@@ -83,6 +86,27 @@ def wait_until_idle(client):
     until = time.monotonic() + 60
     while any(client.processing().values()) and time.monotonic() < until:
         time.sleep(0.05)
+
+
+def test_a_scheduler_that_goes_away_is_one_line(tmp_path):
+    folder = tmp_path / "parts"
+    corpus = SlowCorpus([token_file(tmp_path)], pretokenized=True)
+    with running_cluster(tmp_path / "cluster", workers=1) as cluster:
+
+        def end_soon():
+            while not complete(folder):
+                time.sleep(0.01)
+            cluster.scheduler.kill()
+
+        def read():
+            with connected(cluster.address, timeout=60) as client:
+                read_text(client, corpus, folder, split_bytes=2000)
+
+        ending = threading.Thread(target=end_soon, daemon=True)
+        ending.start()
+        with pytest.raises(SpacyEmbedError, match=f"The scheduler at {cluster.address} is gone: start it"):
+            read()
+        ending.join()
 
 
 def test_a_part_that_changed_is_read_again_and_others_are_not(client, tmp_path):
