@@ -1,5 +1,6 @@
 """A change of an index's copy, taken to object storage: new bytes first, then the version that counts them."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,7 +26,8 @@ from spacy_embed.retrieval.remote_version import (
 
 T = TypeVar("T")
 
-_ATTEMPTS = 8
+_PATIENCE = 300.0
+"""Seconds for which a change is made again: others may commit faster than this machine fetches."""
 
 
 class OvertakenError(RemoteError):
@@ -161,11 +163,13 @@ def redone(index: Path, change: Callable[[], T]) -> T:
         change: Commits, or raises and leaves everything as it was.
 
     Raises:
-        OvertakenError: That happened many times in a row.
+        OvertakenError: That went on for minutes.
     """
-    for _ in range(_ATTEMPTS - 1):
+    until = time.monotonic() + _PATIENCE
+    while True:
         try:
             return change()
         except OvertakenError:
-            bring_up(index, url_of(index))
-    return change()
+            if time.monotonic() > until:
+                raise
+        bring_up(index, url_of(index))

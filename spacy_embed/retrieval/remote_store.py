@@ -23,6 +23,7 @@ _REFUSED = (
     "403 ",
     "401 ",
 )
+_NO_CREDENTIALS = ("169.254.", "latest/api/token", "security-credentials", "CredentialsNotFound")
 _UNREACHABLE = ("error sending request", "builder error", "timed out", "timeout", "dns error", "onnection")
 
 
@@ -122,7 +123,8 @@ class RemoteStore:
     def write(self, name: str, data: bytes | bytearray) -> None:
         """Make an object, or replace it."""
         with self._said():
-            self._obstore.put(self._store, name, data)
+            # what we write fits into one request
+            self._obstore.put(self._store, name, data, use_multipart=False)
 
     def create(self, name: str, data: bytes) -> str | None:
         """Make an object if there is none of that name; its tag, or None where there is one."""
@@ -159,7 +161,7 @@ class RemoteStore:
         if "NoSuchBucket" in error:
             at = f" at {place}" if place else ""
             return f"{self.url}: there is no bucket {bucket!r}{at}: make it, or check the URL."
-        if "169.254." in error or "metadata" in error or "CredentialsNotFound" in error:
+        if any(word in error for word in _NO_CREDENTIALS):
             return (
                 f"{self.url}: no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and "
                 "AWS_SESSION_TOKEN where there is one)."

@@ -2,13 +2,14 @@
 
 import json
 import threading
+import time
 import warnings
 
 import pytest
 
 from spacy_embed.errors import InputError
 from spacy_embed.pipeline.index import Index
-from spacy_embed.retrieval import remote_follow, remote_pull
+from spacy_embed.retrieval import remote_follow, remote_pull, remote_push
 from spacy_embed.retrieval.remote_cleaning import clean
 from spacy_embed.retrieval.remote_publish import building_place, check_url_free, publish
 from spacy_embed.retrieval.remote_pull import NoIndexError, pull
@@ -193,6 +194,19 @@ def test_an_overtaken_compaction_changes_nothing(made, machine):
     two.reopen()
     two.add(made[2:4])
     assert len(machine("first")) == 24
+
+
+def test_who_is_overtaken_again_and_again_gives_up(made, machine, monkeypatch):
+    monkeypatch.setattr(remote_push, "_PATIENCE", 0.05)
+    index, tried = machine("first"), []
+
+    def change():
+        tried.append(time.sleep(0.01))
+        raise OvertakenError(URL)
+
+    with pytest.raises(OvertakenError, match="Run the command again"):
+        remote_push.redone(index.path, change)
+    assert len(tried) > 1
 
 
 def test_a_version_number_is_given_once(made):
