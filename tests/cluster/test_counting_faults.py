@@ -18,10 +18,12 @@ from spacy_embed.cluster.training_text import read_text
 from spacy_embed.errors import InputError, SpacyEmbedError
 from spacy_embed.pipeline.training_corpus import TrainingCorpus
 from spacy_embed.training.glove import train_glove
+from spacy_embed.training.word2vec import train_word2vec
 from tests.cluster.dying import DyingCorpus, DyingTask, SlowCorpus
 from tests.cluster.processes import running_cluster
 from tests.cluster.texts import GLOVE, SPLIT, assert_same, noting, one_machine, token_file, trained, written
 from tests.conftest import ROOT
+from tests.pipeline.test_training_job import Killed, interrupted
 
 
 def test_a_worker_that_is_killed_while_it_reads_changes_nothing(client, tmp_path):
@@ -86,6 +88,19 @@ def wait_until_idle(client):
     until = time.monotonic() + 60
     while any(client.processing().values()) and time.monotonic() < until:
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("first_by_cluster", [True, False])
+def test_a_run_goes_on_with_or_without_a_cluster(first_by_cluster, client, tmp_path):
+    corpus = TrainingCorpus([token_file(tmp_path, 100)], pretokenized=True)
+    settings = {"min_count": 2, "epochs": 2, "seed": 3}
+    single = trained(None, corpus, partial(train_word2vec, **settings), tmp_path / "single")
+    first, then = (client, None) if first_by_cluster else (None, client)
+    with pytest.raises(Killed):
+        trained(first, corpus, partial(interrupted, **settings), tmp_path / "out")
+    table = trained(then, corpus, partial(train_word2vec, **settings), tmp_path / "out")
+    assert table.metadata["card"]["run"]["went_on_after_epoch"] == 1
+    assert table.fingerprint == single.fingerprint
 
 
 def test_a_scheduler_that_goes_away_is_one_line(tmp_path):
