@@ -38,10 +38,10 @@ def test_a_worker_that_is_killed_while_it_counts_pairs_changes_nothing(client, t
     monkeypatch.setattr(pair_counting, "_TASKS", 2)
     corpus = TrainingCorpus([token_file(tmp_path)], pretokenized=True)
     died = []
-    spill = noting(died, ClusterPairs(client), lambda *given: sorted(given[-1].glob("died-*")))
+    spill = noting(died, ClusterPairs(client), lambda *given: (given[-1] / "died").exists())
     ours = trained(client, corpus, partial(train_glove, **GLOVE, spill=spill), tmp_path / "a")
     single = trained(None, corpus, partial(train_glove, **GLOVE), tmp_path / "b")
-    assert len(died[0]) >= 2
+    assert died == [True]
     assert ours.fingerprint == single.fingerprint
 
 
