@@ -63,8 +63,7 @@ def plan_splits(path: Path, *, lines: bool = False, split_bytes: int | None = No
 def split_files(found: CorpusFiles, split_bytes: int | None = None) -> list[Split]:
     """Cut files into parts, see ``plan_splits``; their paths are absolute."""
     if split_bytes is None:
-        total = sum(file.stat().st_size for file in found.files)
-        split_bytes = min(max(total // _PARTS, _LEAST_BYTES), SPLIT_BYTES)
+        split_bytes = fitting_bytes(sum(file.stat().st_size for file in found.files))
     plan = found._replace(files=[])
     splits: list[Split] = []
     waiting: list[Piece] = []
@@ -75,6 +74,11 @@ def split_files(found: CorpusFiles, split_bytes: int | None = None) -> list[Spli
                 splits.append(Split(plan, tuple(waiting)))
                 waiting = []
     return [*splits, Split(plan, tuple(waiting))] if waiting else splits
+
+
+def fitting_bytes(total: int) -> int:
+    """What a part of a corpus of so many bytes should have, see ``plan_splits``."""
+    return min(max(total // _PARTS, _LEAST_BYTES), SPLIT_BYTES)
 
 
 def read_split(split: Split, report: Report = refuse) -> Iterator[Document]:

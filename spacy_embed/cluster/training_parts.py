@@ -4,15 +4,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spacy_embed.cluster.part_names import part_name
-from spacy_embed.cluster.splits import SPLIT_BYTES, Split, plan_splits, split_files
+from spacy_embed.cluster.splits import Split, fitting_bytes, plan_splits, split_files
 from spacy_embed.cluster.token_parts import TokenPart
 from spacy_embed.errors import InputError
 from spacy_embed.pipeline.training_corpus import TrainingCorpus
 from spacy_embed.retrieval.corpus import Corpus, CorpusFiles
 from spacy_embed.retrieval.pretokenized import PretokenizedCorpus
-
-_LEAST_BYTES = 1 << 20
-_PARTS = 64
 
 
 class CorpusParts(NamedTuple):
@@ -45,7 +42,7 @@ def plan_parts(corpus: TrainingCorpus, folder: Path, *, split_bytes: int | None 
             raise InputError(f"There is no corpus at {path}: check the path.")
     if split_bytes is None:
         sizes = [facts["bytes"] or 0 for facts in corpus.described()]
-        split_bytes = min(max(sum(sizes) // _PARTS, _LEAST_BYTES), SPLIT_BYTES)
+        split_bytes = fitting_bytes(sum(sizes))
     kernel = corpus.kernel()
     planned, number = [], 0
     for path in corpus.paths:
