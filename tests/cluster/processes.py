@@ -59,6 +59,24 @@ def worker_processes(client):
     return client.run(os.getpid)
 
 
+@contextmanager
+def environment_of_workers(client, values):
+    """Variables of all workers, for the time of the block."""
+    client.run(_change_environment, values)
+    try:
+        yield
+    finally:
+        client.run(_change_environment, dict.fromkeys(values))
+
+
+def _change_environment(values):
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
 def _start(folder, started, what, *arguments):
     command = [sys.executable, "-m", "dask", what, *arguments, "--host", "127.0.0.1", "--no-dashboard"]
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -11,15 +12,16 @@ import pytest
 
 pytest.importorskip("distributed", reason="needs the extra dask")
 
-from spacy_embed.cluster import search
-from spacy_embed.cluster.search import ClusterSnapshot, check_sight
+from spacy_embed.cluster.search import ClusterSnapshot, check_sight, shards_for
 from spacy_embed.errors import InputError
 from spacy_embed.pipeline.query_encoder import QueryEncoder
 from spacy_embed.retrieval.manifest import read_manifest
+from spacy_embed.retrieval.remote_publish import building_place, publish
 from spacy_embed.retrieval.snapshot import Snapshot
 from tests.cli.conftest import cli
-from tests.cluster.processes import worker_processes
+from tests.cluster.processes import environment_of_workers, worker_processes
 from tests.conftest import CORPORA
+from tests.object_storage import ENVIRONMENT
 from tests.stores import cache_pipelines, corpus_documents, forms_of, make_index, queries_of, random_table
 
 __all__ = ["cli"]
@@ -58,12 +60,16 @@ def assert_same(found, expected):
 def test_the_answers_are_those_of_one_machine(path, client):
     opened, on_cluster = Snapshot(path), ClusterSnapshot(path, client)
     queries = asked(opened)
-    assert len(on_cluster.shards) == 2 * search.SHARDS_A_THREAD
+    assert len(on_cluster.shards) == 2
     for method in METHODS:
         for k, where in ((5, None), (200, "n > 150")):
             expected = opened.rank(queries, method, k, where)
             assert_same(on_cluster.rank(queries, method, k, where), expected)
             assert any(len(hits.positions) for hits in expected)
+
+
+def test_shards_are_neither_small_nor_large():
+    assert [shards_for(n, 4) for n in (10, 300_000, 500_000, 5_000_000, 100_000_000)] == [4, 6, 10, 16, 100]
 
 
 def test_workers_answer_from_the_version_that_was_opened(tmp_path, client, monkeypatch):
@@ -122,10 +128,28 @@ def test_later_shards_are_told_what_was_found_before(path, client, monkeypatch):
     assert cutoffs == [None] * 6
 
 
+def test_workers_fetch_an_index_in_object_storage(path, client, s3, cli, cluster_address, tmp_path, monkeypatch):
+    url = "s3://bucket/searched"
+    monkeypatch.setenv("SPACY_EMBED_CACHE", str(tmp_path / "driver"))
+    place = building_place(url)
+    shutil.copytree(path, place)
+    publish(place, url)
+    names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", *ENVIRONMENT)
+    there = {name: os.environ[name] for name in names if name in os.environ}
+    with environment_of_workers(client, {**there, "SPACY_EMBED_CACHE": str(tmp_path / "workers")}):
+        command = ["search", url, "el puente viejo", "--lang", "es", "--json"]
+        alone, on_cluster = cli(*command), cli(*command, "--scheduler", cluster_address)
+        message = TestWorkersThatSeeSomethingElse().refused(client, url + "-gone", read_manifest(path))
+    assert alone.code == on_cluster.code == 0, on_cluster.err
+    assert alone.out == on_cluster.out
+    assert list((tmp_path / "workers").rglob("index.json"))
+    assert "There is no index at s3://bucket/searched-gone" in message
+
+
 class TestWorkersThatSeeSomethingElse:
     def refused(self, client, path, manifest):
         with pytest.raises(InputError, match=r"The worker at tcp://") as refused:
-            check_sight(client, path, manifest)
+            check_sight(client, str(path), manifest)
         message = str(refused.value)
         assert "share, under the same path" in message
         assert "\n" not in message
@@ -146,7 +170,7 @@ class TestWorkersThatSeeSomethingElse:
         assert "finds an older version" in self.refused(client, path, newer)
         other = manifest.__class__(**{**manifest.__dict__, "extents": {}})
         assert "with other documents" in self.refused(client, path, other)
-        check_sight(client, path, manifest)
+        check_sight(client, str(path), manifest)
 
 
 def test_search_prints_the_same(path, cluster_address, cli):
