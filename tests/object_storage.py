@@ -1,7 +1,6 @@
-"""An S3 emulator on loopback that counts what it is asked; it can refuse, lose answers, or be slow."""
+"""An S3 emulator on loopback that counts what it is asked; it can refuse, lose answers, or forget conditions."""
 
 import threading
-import time
 from collections import Counter
 
 REFUSAL = '<?xml version="1.0"?><Error><Code>{code}</Code><Message>{code}</Message></Error>'
@@ -17,7 +16,7 @@ class Emulator:
         sent, received: Bytes of bodies, as clients see them.
         refuse: Called with method and path; gives a status and S3's code for it, or None.
         lose: Called with method and path; the request is carried out, and the answer is 500.
-        delay: Seconds before each answer.
+        ignores_conditions: Objects are replaced where they were to be made only once.
     """
 
     def __init__(self):
@@ -38,7 +37,7 @@ class Emulator:
     def reset(self):
         self.forget()
         self.refuse = self.lose = lambda method, path: None
-        self.delay = 0.0
+        self.ignores_conditions = False
 
     def forget(self):
         """Count from here on."""
@@ -50,7 +49,8 @@ class Emulator:
             return self._app(environ, start_response)
         self.requests["LIST" if method == "GET" and "list-type" in environ["QUERY_STRING"] else method] += 1
         self.sent += int(environ.get("CONTENT_LENGTH") or 0)
-        time.sleep(self.delay)
+        if self.ignores_conditions:
+            environ.pop("HTTP_IF_NONE_MATCH", None)
         refusal = self.refuse(method, path)
         if refusal:
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))

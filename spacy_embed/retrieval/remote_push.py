@@ -94,10 +94,10 @@ def push(store: RemoteStore, index: Path, manifest: Manifest, base: RemoteVersio
     if newest is not None if base is None else not is_held(newest, base):
         raise OvertakenError(store.url)
     version = RemoteVersion(base.number + 1 if base else 1, manifest, files)
-    return _commit(store, version)
+    return _commit(store, version, base)
 
 
-def _commit(store: RemoteStore, version: RemoteVersion) -> RemoteVersion:
+def _commit(store: RemoteStore, version: RemoteVersion, base: RemoteVersion | None) -> RemoteVersion:
     name, data = name_of_version(version.number), version.to_bytes()
     try:
         tag = store.create(name, data)
@@ -111,6 +111,12 @@ def _commit(store: RemoteStore, version: RemoteVersion) -> RemoteVersion:
         if not _is_there(store, name, data):
             raise OvertakenError(store.url)
         tag = ""
+    if base is None and store.create(name, data) is not None:
+        store.delete([name])
+        raise RemoteError(
+            f"{store.url}: the store replaces objects that are to be made only once (it ignores If-None-Match): writers"
+            " would lose each other's changes. Use another store."
+        )
     return RemoteVersion(version.number, version.manifest, version.files, tag)
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import sys
 import pytest
 
 from spacy_embed.pipeline.index import Index
+from spacy_embed.retrieval.remote_url import cache_root
 from tests.conftest import LANGUAGES, TEXTS
 from tests.object_storage import BUCKET
 from tests.stores import cache_pipelines, contents
@@ -42,14 +44,28 @@ def texts(langs=LANGUAGES, start=0):
     ]
 
 
+@pytest.fixture(scope="module")
+def made_once():
+    return {}
+
+
 @pytest.fixture
-def made(cli, s3, put, vector_options):
-    """An index of the first texts of each language, made of a corpus in object storage."""
+def made(cli, s3, put, vector_options, made_once, tmp_path_factory):
+    """An index of the first texts of each language, made of a corpus in object storage; its maker has a copy."""
+    if made_once:
+        for name, data in made_once["objects"].items():
+            put(name, data)
+        shutil.copytree(made_once["cache"], cache_root())
+        return URL
     corpus = put("corpora/texts.jsonl.gz", gzip.compress(jsonl(texts()).encode()))
     result = cli("index", corpus, URL, *vector_options, "--json")
     assert result.code == 0, result.err
     facts = json.loads(result.out)
     assert (facts["index"], facts["documents"]) == (URL, 15)
+    names = s3.objects()
+    made_once["objects"] = {name: s3.client().get_object(Bucket=BUCKET, Key=name)["Body"].read() for name in names}
+    made_once["cache"] = tmp_path_factory.mktemp("made") / "cache"
+    shutil.copytree(cache_root(), made_once["cache"])
     return URL
 
 
