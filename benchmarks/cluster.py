@@ -26,6 +26,14 @@ from spacy_embed.retrieval.manifest import read_manifest
 
 _ARRAYS = ("bags.rows", "bags.weights", "bags.offsets", "units.tfidf", "terms.rows", "terms.weights")
 
+LOGGED = """
+import logging, sys
+logging.basicConfig(filename=sys.argv.pop(1), format="%(message)s")
+logging.getLogger("spacy_embed").setLevel(logging.INFO)
+from spacy_embed.cli.main import main
+main()
+"""
+
 
 class WorkerMemory:
     """The most memory of its own that any worker of a cluster had, watched from now on."""
@@ -99,9 +107,12 @@ def measure_size(text: Path, n: int, workers: int, work: Path) -> dict:
     say(f"{workers} local workers: {local.seconds:.0f} s")
     with cluster(work / "cluster", workers) as (address, processes):
         memory = WorkerMemory(processes)
-        ours = measure([*index_command(corpus, table, work / "ours", 1), "--scheduler", address])
+        command = index_command(corpus, table, work / "ours", 1)
+        passes = work / "passes.log"
+        passes.unlink(missing_ok=True)
+        ours = measure([sys.executable, "-c", LOGGED, passes, *command[3:], "--scheduler", address])
         peak = memory.stop()
-    say(f"cluster: {ours.seconds:.0f} s")
+    say(f"cluster: {ours.seconds:.0f} s ({', '.join(passes.read_text().splitlines())})")
     size = sum(file.stat().st_size for file in (work / "ours").rglob("*") if file.is_file())
     return {
         "documents": n,

@@ -1,8 +1,11 @@
 """An index made by a cluster: workers encode, count and write; this process numbers words and commits, once."""
 
 import json
+import logging
 import shutil
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _PLAN = "plan.json"
+_LOG = logging.getLogger(__name__)
 
 
 def build_on_cluster(
@@ -73,20 +77,32 @@ def build_on_cluster(
         job = _Job(client, scratch)
         try:
             job.check_shared(splits, kernel)
-            parts = job.encode(splits, kernel, report)
+            with _pass("encoding"):
+                parts = job.encode(splits, kernel, report)
         except BaseException:
             # nothing that the next run could go on with
             if not any(scratch.glob(f"parts/*/{DONE}")):
                 shutil.rmtree(scratch, ignore_errors=True)
             raise
-        vocabulary = job.vocabulary(parts, plan, kernel)
+        with _pass("vocabulary"):
+            vocabulary = job.vocabulary(parts, plan, kernel)
         of_index = [PartOfIndex(part, vocabulary) for part in parts]
-        fits = job.fits(of_index, plan)
-        pieces = job.pieces(of_index, fits)
-        manifest = job.assemble(vocabulary, fits, pieces)
+        with _pass("counting and fitting"):
+            fits = job.fits(of_index, plan)
+        with _pass("writing"):
+            pieces = job.pieces(of_index, fits)
+        with _pass("putting together"):
+            manifest = job.assemble(vocabulary, fits, pieces)
         put_in_place(scratch / "made", manifest, out, overwrite=overwrite)
         shutil.rmtree(scratch)
     return manifest
+
+
+@contextmanager
+def _pass(name: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    _LOG.info("%s: %.1f s", name, time.perf_counter() - started)
 
 
 class _Job:
