@@ -23,7 +23,13 @@ _REFUSED = (
     "403 ",
     "401 ",
 )
-_NO_CREDENTIALS = ("169.254.", "latest/api/token", "security-credentials", "CredentialsNotFound")
+_NO_CREDENTIALS = ("169.254.", "latest/api/token", "security-credentials", "CredentialsNotFound", "Account must")
+_VARIABLES = {
+    "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN where there is one)",
+    "gs": "GOOGLE_APPLICATION_CREDENTIALS",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+    "abfs": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+}
 _UNREACHABLE = ("error sending request", "builder error", "timed out", "timeout", "dns error", "onnection")
 
 
@@ -162,10 +168,7 @@ class RemoteStore:
             at = f" at {place}" if place else ""
             return f"{self.url}: there is no bucket {bucket!r}{at}: make it, or check the URL."
         if any(word in error for word in _NO_CREDENTIALS):
-            return (
-                f"{self.url}: no credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and "
-                "AWS_SESSION_TOKEN where there is one)."
-            )
+            return f"{self.url}: no credentials were found: set {_VARIABLES[urlsplit(self.url).scheme]}."
         if any(word in error for word in _FULL):
             return f"{self.url}: the bucket is full ({first}): nothing that was there is lost. Make room and try again."
         if any(word in error for word in _REFUSED):
@@ -174,7 +177,7 @@ class RemoteStore:
             at = place or "the provider"
             if "builder error" in error and place.startswith("http://"):
                 return f"{self.url}: {at} is no https: set AWS_ALLOW_HTTP=true to use it all the same."
-            return f"{self.url}: {at} cannot be reached ({first}): check AWS_ENDPOINT_URL, AWS_REGION and the network."
+            return f"{self.url}: {at} cannot be reached ({first}): check the endpoint, the region and the network."
         return f"{self.url}: {first}"
 
 
