@@ -25,12 +25,19 @@ from spacy_embed.selection import candidates
 from spacy_embed.threads import map_ahead
 from spacy_embed.transport.bound_kernels import costs_below, relaxed_bounds, tighter_bounds
 from spacy_embed.transport.ground_cost import GroundCost, check_ground_cost, is_metric
+from spacy_embed.transport.masses import (
+    UNIT_ROUNDOFF,
+    check_weights,
+    inverse_lengths,
+    is_merged,
+    rounding,
+    squared_lengths,
+)
 from spacy_embed.transport.relaxed_kernels import relaxed_distances
 from spacy_embed.transport.search_kernel import nearest_documents, sample_size
 from spacy_embed.transport.settling_kernels import Documents, Query, above, all_distances
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d, Rows
 
-_UNIT_ROUNDOFF = 2.0**-24
 _EVERYTHING = np.empty(0, np.bool_)
 
 
@@ -74,17 +81,17 @@ class WmdIndex:
     def __init__(self, bags: Bags, table: Floats2d, *, cost: GroundCost = "euclidean") -> None:
         self.cost = check_ground_cost(cost)
         bags.check_rows(len(table))
-        _check_weights(bags)
+        check_weights(bags)
         self._whole_table = table
         used = np.bincount(bags.rows, minlength=len(table)) > 0
         # rows that no document uses would be multiplied for nothing
         self._own = None if used.all() else np.flatnonzero(used).astype(np.int32)
         own_table = np.ascontiguousarray(table if self._own is None else table[self._own], dtype=np.float32)
-        squares = _squared_lengths(own_table)
+        squares = squared_lengths(own_table)
         local = np.cumsum(used, dtype=np.int32) - np.int32(1)
         bags = bags if self._own is None else Bags(local[bags.rows], bags.weights, bags.offsets)
         has_mass = (bags.weights > 0) & (squares[bags.rows] > 0)
-        self.bags = bags if has_mass.all() and _is_merged(bags) else bags.keep(has_mass).merged()
+        self.bags = bags if has_mass.all() and is_merged(bags) else bags.keep(has_mass).merged()
         # lengths near 1, whose squares float32 holds; a power of two, so that nothing is rounded
         self._unit = 2.0 ** -float(np.frexp(np.sqrt(squares.max(initial=0.0)))[1]) if cost == "euclidean" else 1.0
         self._documents = self._arrays(own_table, squares)
@@ -93,7 +100,7 @@ class WmdIndex:
 
     def _arrays(self, table: Floats2d, squares: Doubles1d) -> Documents:
         bags, totals = self.bags, self.bags.totals()
-        scales = np.full(len(squares), self._unit) if self.cost == "euclidean" else _inverse(np.sqrt(squares))
+        scales = np.full(len(squares), self._unit) if self.cost == "euclidean" else inverse_lengths(np.sqrt(squares))
         has_mass = np.flatnonzero(totals > 0)
         step = max(1, len(has_mass) // sample_size(len(bags), len(bags.rows)))
         sample = bags.take(has_mass[::step]).normalized()
@@ -110,7 +117,7 @@ class WmdIndex:
             table,
             scales,
             scales.astype(np.float32),
-            (squares * scales**2 * (1.0 - _rounding(table.shape[1]))).astype(np.float32),
+            (squares * scales**2 * (1.0 - rounding(table.shape[1]))).astype(np.float32),
             sampled,
             np.bincount(places, sample.weights, len(sampled)) / max(len(sample), 1),
             is_metric(self.cost),
@@ -264,10 +271,10 @@ class WmdIndex:
     def _queries(self, queries: Bags, extra: Floats2d | None) -> Iterator[Query]:
         extra = np.empty((0, self._documents.table.shape[1]), np.float32) if extra is None else extra
         queries.check_rows(len(self._whole_table) + len(extra))
-        _check_weights(queries)
+        check_weights(queries)
         if len(extra):
-            _squared_lengths(extra)
-        merged = queries if _is_merged(queries) else queries.merged()
+            squared_lengths(extra)
+        merged = queries if is_merged(queries) else queries.merged()
         return (self._query(*merged.at(i), extra) for i in range(len(merged)))
 
     def _query(self, rows: Rows, weights: Floats1d, extra: Floats2d) -> Query:
@@ -284,7 +291,7 @@ class WmdIndex:
             is_own = self._own[places] == rows if n_own else np.zeros(len(rows), bool)
             # by row in the whole table, whatever rows the documents have: any part of them gives the same last bits
             local = np.where(is_own, places, np.where(rows < n_whole, -1, n_own + np.arange(len(rows))))
-        squares = _squared_lengths(vectors)
+        squares = squared_lengths(vectors)
         order = np.flatnonzero((squares > 0) & (weights > 0))
         vectors, squares = vectors[order], squares[order]
         scales = np.full(len(squares), self._unit) if self.cost == "euclidean" else 1.0 / np.sqrt(squares)
@@ -295,8 +302,8 @@ class WmdIndex:
         masses /= np.add.accumulate(masses)[-1] if len(masses) else 1.0
         greatest = self._greatest + float(np.sqrt(squares.max(initial=0.0)))
         # some roundings in float32 of costs and potentials
-        slack = 16 * _UNIT_ROUNDOFF * greatest
-        below = (squares * (1.0 - _rounding(vectors.shape[1]))).astype(np.float32)
+        slack = 16 * UNIT_ROUNDOFF * greatest
+        below = (squares * (1.0 - rounding(vectors.shape[1]))).astype(np.float32)
         return Query(local[order].astype(np.int32), masses, np.ascontiguousarray(vectors), below, greatest, slack)
 
     def _products(self, query: Query) -> Floats2d:
@@ -305,36 +312,3 @@ class WmdIndex:
         known = np.flatnonzero((query.rows >= 0) & (query.rows < len(products)))
         products[query.rows[known], known] = np.inf
         return products
-
-
-def _rounding(dim: int) -> float:
-    """The share of squared lengths by which a squared distance may come out too high in float32.
-
-    A dot product is off by ``dim`` unit roundoffs of the lengths' product at most (Higham 2002, "Accuracy and Stability
-    of Numerical Algorithms", equation 3.5), the rest by a few.
-    """
-    return (dim + 16) * _UNIT_ROUNDOFF
-
-
-def _check_weights(bags: Bags) -> None:
-    if len(bags.weights) and not (np.isfinite(bags.weights).all() and bags.weights.min() >= 0):
-        raise InputError("Weights must be finite and not below 0 to be moved as mass.")
-
-
-def _squared_lengths(rows: NDArray[np.floating]) -> Doubles1d:
-    squares: Doubles1d = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
-    if not np.isfinite(squares).all():
-        raise InputError("Vectors must be finite to move mass between them: one holds NaN or infinity.")
-    return squares
-
-
-def _is_merged(bags: Bags) -> bool:
-    """Whether rows ascend within each bag."""
-    rising = np.diff(bags.rows) > 0
-    starts = bags.offsets[1:-1]
-    rising[starts[(starts > 0) & (starts < len(bags.rows))] - 1] = True
-    return bool(rising.all())
-
-
-def _inverse(lengths: Doubles1d) -> Doubles1d:
-    return np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
