@@ -145,7 +145,7 @@ def shards_for(n: int, threads: int) -> int:
 
 def _threads(client: "Client") -> list[str]:
     """The address of a worker for each of its threads, one of each worker first."""
-    threads = {worker: facts["nthreads"] for worker, facts in client.scheduler_info(n_workers=-1)["workers"].items()}
+    threads: dict[str, int] = client.nthreads()
     return [worker for i in range(max(threads.values())) for worker in sorted(threads) if i < threads[worker]]
 
 
