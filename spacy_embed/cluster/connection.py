@@ -26,16 +26,17 @@ def connected(address: str, *, timeout: float = ANSWER_WITHIN) -> Iterator["Clie
         timeout: Seconds within which the scheduler and a first worker must answer.
 
     Raises:
-        InputError: Nobody answers there, there are no workers, or some of them lack this version of the package.
+        InputError: It is no address, nobody answers there, there are no workers, or some of them lack this version of the package.
         MissingExtraError: Dask is not installed here.
         SpacyEmbedError: The scheduler went away within the block.
     """
     distributed = require("distributed", extra="dask", purpose="work on a cluster")
+    _check_address(address)
     # what goes wrong is said once, by us
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
         client = distributed.Client(address, timeout=timeout, set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
+    except (OSError, TimeoutError) as error:
         raise InputError(
             f"No scheduler answers at {address} within {timeout:g} s ({_first_line(error)}): check the address, "
             "and that 'dask scheduler' runs there."
@@ -50,6 +51,19 @@ def connected(address: str, *, timeout: float = ANSWER_WITHIN) -> Iterator["Clie
         ) from error
     finally:
         client.close()
+
+
+def _check_address(address: str) -> None:
+    """Refuse what is no address: a client that is told one complains once more when it is collected."""
+    from distributed.comm.addressing import parse_address, parse_host_port
+    from distributed.comm.registry import get_backend
+
+    try:
+        scheme, place = parse_address(address)
+        get_backend(scheme)
+        parse_host_port(place)
+    except ValueError as error:
+        raise InputError(f"Expected a scheduler's address, tcp://HOST:PORT, got {address!r} ({error}).") from error
 
 
 def _wait_for_worker(client: "Client", address: str, timeout: float) -> None:

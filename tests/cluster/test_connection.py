@@ -55,11 +55,20 @@ def test_a_patch_of_python_does_not_matter():
     check_workers(Workers(one=(other, __version__)))
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense", "tcp://no-such-host.invalid:8786", "http://x:1"])
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "127.0.0.1:1", "tcp://no-such-host.invalid:8786"])
 def test_a_scheduler_that_is_not_there(address):
     with (
         pytest.raises(InputError, match=rf"^No scheduler answers at {address} within 0.5 s \(.*\): check the address"),
         connected(address, timeout=0.5),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("address", ["nonsense", "tcp://host", "tcp://host:port", "http://x:1"])
+def test_what_is_no_address(address):
+    with (
+        pytest.raises(InputError, match=rf"^Expected a scheduler's address, tcp://HOST:PORT, got '{address}' \("),
+        connected(address),
     ):
         pass
 
