@@ -26,7 +26,7 @@ def connected(address: str, *, timeout: float = ANSWER_WITHIN) -> Iterator["Clie
         timeout: Seconds within which the scheduler and a first worker must answer.
 
     Raises:
-        InputError: It is no address, nobody answers there, there are no workers, or some of them lack this version of the package.
+        InputError: It is no address, nobody answers, or there are no workers, or some lack this version of the package.
         MissingExtraError: Dask is not installed here.
         SpacyEmbedError: The scheduler went away within the block.
     """
