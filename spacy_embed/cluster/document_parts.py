@@ -13,6 +13,7 @@ from spacy_embed.cluster.split_reading import SplitReading, loaded_kernel
 from spacy_embed.cluster.splits import Split
 from spacy_embed.errors import InputError
 from spacy_embed.pipeline.text_kernel import TextKernel
+from spacy_embed.retrieval.corpus_words import CorpusWords
 from spacy_embed.retrieval.encoded import text_batches
 from spacy_embed.retrieval.spool import Spool
 from spacy_embed.retrieval.text_lines import Fault
@@ -21,6 +22,7 @@ DONE = "part.json"
 """In the folder of a part that is complete."""
 
 _SPOOL = "spool"
+_WORDS = "words.json"
 
 
 class DocumentFacts(NamedTuple):
@@ -28,17 +30,22 @@ class DocumentFacts(NamedTuple):
 
     read: int
     """How many documents it holds, those that could not be encoded too."""
-    encoded: int
-    """How many could be."""
+    languages: dict[str, int]
+    """How many could be, by language."""
     faults: list[Fault]
     """In the order of the corpus."""
+
+    @property
+    def encoded(self) -> int:
+        """How many could be encoded."""
+        return sum(self.languages.values())
 
     @classmethod
     def read_from(cls, folder: Path) -> "DocumentFacts | None":
         """Those of a part's folder; None if the part is not complete."""
         try:
-            read, encoded, faults = json.loads((folder / DONE).read_bytes())
-            return cls(read, encoded, [Fault(*fault) for fault in faults])
+            read, languages, faults = json.loads((folder / DONE).read_bytes())
+            return cls(read, languages, [Fault(*fault) for fault in faults])
         except (OSError, ValueError, TypeError):
             return None
 
@@ -91,7 +98,8 @@ class DocumentPart(NamedTuple):
             kernel = loaded_kernel(self.kernel)
             spool.add(_noted(kernel(batch), reading) for batch in text_batches(reading))
             reading.ids.write(making)
-            facts = DocumentFacts(len(reading.ids), spool.documents, reading.faults_in_order())
+            spool.words.save(making / _WORDS)
+            facts = DocumentFacts(len(reading.ids), spool.languages, reading.faults_in_order())
             write_atomically(making / DONE, json.dumps(facts).encode())
             fsync(making)
             put(making, self.folder)
@@ -102,7 +110,12 @@ class DocumentPart(NamedTuple):
     @property
     def spool(self) -> Spool:
         """Its documents, over words and terms of its own."""
-        return Spool.complete(self.folder / _SPOOL)
+        return Spool.finished(self.folder / _SPOOL)
+
+    @property
+    def words(self) -> CorpusWords:
+        """Its words, terms and languages."""
+        return CorpusWords.load(self.folder / _WORDS)
 
 
 def _noted(encoded: pa.RecordBatch, reading: SplitReading) -> pa.RecordBatch:

@@ -4,7 +4,7 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import blake2b
@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from spacy_embed.atomic_files import write_atomically
 from spacy_embed.cluster.document_parts import DONE, DocumentFacts, DocumentPart
-from spacy_embed.cluster.index_tasks import PartOfIndex, merged_words, summed_counts, summed_grams, words_of
+from spacy_embed.cluster.index_tasks import (
+    ROWS,
+    Fitted,
+    PartOfIndex,
+    merged_words,
+    summed_counts,
+    summed_grams,
+    words_of,
+)
 from spacy_embed.cluster.part_names import part_name
 from spacy_embed.cluster.repeated_documents import find_repeated
 from spacy_embed.cluster.shared_paths import check_shared
@@ -157,8 +165,9 @@ class _Job:
         identity = {"parts": [part.folder.name for part in parts], "plan": _identity(plan)}
         if _read(folder / _PLAN) == identity:
             return folder
-        for stale in (folder, self.scratch / "pieces", self.scratch / "fits"):
+        for stale in (folder, self.scratch / "pieces", self.scratch / "fits", self.scratch / ROWS):
             shutil.rmtree(stale, ignore_errors=True)
+        (self.scratch / ROWS).mkdir()
         words: CorpusWords = result_of(
             reduce_tree(self.client, merged_words, [submit(self.client, words_of, part) for part in parts])
         )
@@ -179,24 +188,41 @@ class _Job:
         counting = [submit(self.client, PartOfIndex.counted, part) for part in parts]
         counts: IndexCounts = result_of(reduce_tree(self.client, summed_counts, counting))
 
-        def fitted(embedding: BagEmbedding, lang: str) -> BagEmbedding:
-            weighted = embedding.weighted_by(counts.by_lang[lang])
-            return self._with_components(weighted, lang, parts, folder) if weighted.n_components else weighted
+        unfitted = plan.settings.embeddings(normalize=plan.normalize)
+        weighted = {
+            (name, lang): embedding.weighted_by(counts.by_lang[lang])
+            for name, embedding in unfitted.items()
+            for lang in counts.languages
+        }
+        whole = self._with_components({of: one for of, one in weighted.items() if one.n_components}, parts, folder)
+
+        def fitted(name: str, lang: str, _: BagEmbedding) -> BagEmbedding:
+            return whole.get((name, lang), weighted[name, lang])
 
         fit_counts(counts, plan.settings, fitted, normalize=plan.normalize).save(file)
         return file
 
     def _with_components(
-        self, weighted: BagEmbedding, lang: str, parts: Sequence[PartOfIndex], folder: Path
-    ) -> BagEmbedding:
-        state = folder / "embedding.npz"
-        write_atomically(state, state_to_bytes(weighted.state()))
-        grams = [submit(self.client, PartOfIndex.gram, part, state, lang) for part in parts]
-        fitted = weighted.with_components(result_of(reduce_tree(self.client, summed_grams, grams)))
-        write_atomically(state, state_to_bytes(fitted.state()))
-        looks = [(part, state, lang) for part in parts]
-        is_something_left = any(left for _, left in run_all(self.client, PartOfIndex.is_something_left, looks))
-        return fitted if is_something_left else fitted.without_components()
+        self, weighted: Mapping[Fitted, BagEmbedding], parts: Sequence[PartOfIndex], folder: Path
+    ) -> dict[Fitted, BagEmbedding]:
+        """Embeddings with their common components, which take a pass of their own."""
+        if not weighted:
+            return {}
+        states = {of: folder / f"{of[0]}.{of[1]}.npz" for of in weighted}
+        for of, embedding in weighted.items():
+            write_atomically(states[of], state_to_bytes(embedding.state()))
+        adding = [submit(self.client, PartOfIndex.grams, part, states) for part in parts]
+        grams = result_of(reduce_tree(self.client, summed_grams, adding))
+        fitted = {of: embedding.with_components(grams[of]) for of, embedding in weighted.items()}
+        for of, embedding in fitted.items():
+            write_atomically(states[of], state_to_bytes(embedding.state()))
+            mine = (part for part in parts if of[1] in _facts(part.part).languages)
+            # a document or two tell, unless all are alike
+            if not any(
+                result_of(submit(self.client, PartOfIndex.is_something_left, p, states[of], of[1])) for p in mine
+            ):
+                fitted[of] = embedding.without_components()
+        return fitted
 
     def pieces(self, parts: Sequence[PartOfIndex], fits: Path) -> list[Piece]:
         """Have the documents written, each part a piece."""

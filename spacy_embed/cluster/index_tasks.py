@@ -2,14 +2,14 @@
 
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from spacy_embed.bags import Bags
 from spacy_embed.cluster.document_parts import DocumentPart, put
+from spacy_embed.cluster.part_files import write_array
 from spacy_embed.embedding import BagEmbedding, embedding_from_state, gram_matrix
 from spacy_embed.retrieval.corpus_words import CorpusWords
 from spacy_embed.retrieval.fits import Fits, IndexCounts
@@ -20,10 +20,16 @@ from spacy_embed.retrieval.pieces import Piece, PieceWriter
 from spacy_embed.state import state_from_bytes
 from spacy_embed.types import Doubles2d, Floats2d
 
+ROWS = "rows"
+"""The folder of mappings, beside that of the vocabulary."""
+
+Fitted: TypeAlias = tuple[str, str]
+"""The name of an embedding, and a language."""
+
 
 def words_of(part: DocumentPart) -> CorpusWords:
     """The words, terms and languages of a part."""
-    return part.spool.words
+    return part.words
 
 
 def merged_words(*parts: CorpusWords) -> CorpusWords:
@@ -47,37 +53,42 @@ class PartOfIndex(NamedTuple):
         """The vocabulary, opened."""
         return GenerationReader(self.vocabulary, read_manifest(self.vocabulary))
 
+    @property
+    def mapping(self) -> RowMapping:
+        """From the part's own numbers to rows and terms, kept for the next pass."""
+        files = [self.vocabulary.parent / ROWS / f"{self.part.folder.name}.{of}.npy" for of in RowMapping._fields]
+        if not all(file.exists() for file in files):
+            for file, rows in zip(files, RowMapping.of(*self.part.spool.stored_words(), self.reader), strict=True):
+                write_array(file, rows)
+        return RowMapping(*(np.load(file, allow_pickle=False) for file in files))
+
     def counted(self) -> IndexCounts:
         """What fits count."""
-        reader, spool = self.reader, self.part.spool
-        batches = counted_batches(spool, RowMapping.of(spool, reader))
+        reader = self.reader
+        batches = counted_batches(self.part.spool, self.mapping)
         return IndexCounts.of(batches, len(reader.array("vectors")), reader.n_keys("term_names"))
 
-    def gram(self, weighted: Path, lang: str) -> Doubles2d:
-        """float64[dim, dim], the ``gram_matrix`` of a language's documents.
+    def grams(self, weighted: Mapping[Fitted, Path]) -> dict[Fitted, Doubles2d]:
+        """float64[dim, dim] each, the ``gram_matrix`` of the documents of a language.
 
         Args:
-            weighted: The embedding's state, its weighting fitted.
-            lang: The language.
+            weighted: The state of each embedding, its weighting fitted.
         """
-        embedding, table = _read_embedding(weighted), self.reader.array("vectors")
-        total = np.zeros((table.shape[1], table.shape[1]))
-        for bags in self._bags_of(lang):
-            total += gram_matrix(embedding.reduce(bags, table))
-        return total
+        table = self.reader.array("vectors")
+        embeddings = {of: _read_embedding(file) for of, file in weighted.items()}
+        totals = {of: np.zeros((table.shape[1], table.shape[1])) for of in weighted}
+        for batch in counted_batches(self.part.spool, self.mapping):
+            for (name, lang), embedding in embeddings.items():
+                bags = batch.bags_of(lang)
+                if bags is not None:
+                    totals[name, lang] += gram_matrix(embedding.reduce(bags, table))
+        return totals
 
     def is_something_left(self, fitted: Path, lang: str) -> bool:
         """Whether an embedding leaves anything of a language's documents once its components are removed."""
         embedding, table = _read_embedding(fitted), self.reader.array("vectors")
-        return any(embedding.transform(bags, table).any() for bags in self._bags_of(lang))
-
-    def _bags_of(self, lang: str) -> Iterator[Bags]:
-        spool = self.part.spool
-        if lang in spool.languages:
-            for batch in counted_batches(spool, RowMapping.of(spool, self.reader)):
-                bags = batch.bags_of(lang)
-                if bags is not None:
-                    yield bags
+        bags_of_language = (batch.bags_of(lang) for batch in counted_batches(self.part.spool, self.mapping))
+        return any(embedding.transform(bags, table).any() for bags in bags_of_language if bags is not None)
 
     def write(self, fits: Path, folder: Path) -> int:
         """Write the documents as a piece of the index, unless that is there.
@@ -101,10 +112,10 @@ class PartOfIndex(NamedTuple):
         return piece.documents
 
     def _write(self, fits: Path, making: Path) -> Piece:
-        reader, spool = self.reader, self.part.spool
+        reader = self.reader
         table: Floats2d = reader.array("vectors")
         with PieceWriter(making, reader.manifest) as writer:
-            writer.add_documents(mapped_batches(spool, RowMapping.of(spool, reader)), Fits.load(fits), table)
+            writer.add_documents(mapped_batches(self.part.spool, self.mapping), Fits.load(fits), table)
             piece = writer.finish()
         piece.write()
         return piece
@@ -115,12 +126,13 @@ def summed_counts(*parts: IndexCounts) -> IndexCounts:
     return IndexCounts.sum(parts)
 
 
-def summed_grams(*parts: Doubles2d) -> Doubles2d:
+def summed_grams(*parts: Mapping[Fitted, Doubles2d]) -> dict[Fitted, Doubles2d]:
     """The gram matrices of several parts, added in order."""
-    total = np.zeros_like(parts[0])
+    totals = {of: np.zeros_like(gram) for of, gram in parts[0].items()}
     for part in parts:
-        total += part
-    return total
+        for of, gram in part.items():
+            totals[of] += gram
+    return totals
 
 
 def _read_embedding(file: Path) -> BagEmbedding:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from spacy_embed.cluster.repeated_ids import IdHashes
 from spacy_embed.cluster.splits import Split, read_split
 from spacy_embed.pipeline.text_kernel import TextKernel
+from spacy_embed.pipeline.workers import collect_rarely
 from spacy_embed.retrieval.corpus_formats import Document
 from spacy_embed.retrieval.pretokenized import PretokenizedKernel
 from spacy_embed.retrieval.text_lines import Fault, refuse
@@ -83,5 +84,8 @@ AnyKernel = TypeVar("AnyKernel", bound=TextKernel | PretokenizedKernel)
 
 def loaded_kernel(kernel: AnyKernel) -> AnyKernel:
     """The kernel of this thread that is the same and has its pipelines built: one that was sent comes without."""
+    if str(kernel.identity()) not in _of_thread.kernels:
+        # what pipelines cache is no garbage, and much to look through
+        collect_rarely()
     loaded: AnyKernel = _of_thread.kernels.setdefault(str(kernel.identity()), kernel)
     return loaded

@@ -1,7 +1,11 @@
 """What an index must know of a corpus before its documents: the words, terms and languages."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from spacy_embed.atomic_files import write_atomically
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,15 @@ class CorpusWords:
     def documents(self) -> int:
         """How many there are."""
         return sum(self.languages.values())
+
+    def save(self, file: Path) -> None:
+        """Write them in one step."""
+        write_atomically(file, json.dumps(asdict(self), ensure_ascii=False).encode("utf-8", "surrogatepass"))
+
+    @classmethod
+    def load(cls, file: Path) -> "CorpusWords":
+        """Read them."""
+        return cls(**json.loads(file.read_text(encoding="utf-8", errors="surrogatepass")))
 
     @classmethod
     def merge(cls, parts: "Sequence[CorpusWords]") -> "CorpusWords":

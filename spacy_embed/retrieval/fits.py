@@ -131,7 +131,7 @@ def fit(
     """
     counts = IndexCounts.of(batches(), len(table), n_terms)
 
-    def fitted(embedding: BagEmbedding, lang: str) -> BagEmbedding:
+    def fitted(_: str, lang: str, embedding: BagEmbedding) -> BagEmbedding:
         def bags_of_language() -> Iterator[Bags]:
             for batch in batches():
                 mine = batch.bags_of(lang)
@@ -146,7 +146,7 @@ def fit(
 def fit_counts(
     counts: "IndexCounts",
     settings: FitSettings,
-    fitted: Callable[[BagEmbedding, str], BagEmbedding],
+    fitted: Callable[[str, str, BagEmbedding], BagEmbedding],
     *,
     normalize: bool,
 ) -> Fits:
@@ -155,14 +155,13 @@ def fit_counts(
     Args:
         counts: The counts.
         settings: How words weigh.
-        fitted: Fits an embedding on the documents of a language.
+        fitted: Given a name and a language, fits that embedding on the language's documents.
         normalize: Use rows of length 1.
     """
-    # the main language first: others borrow its fit
-    langs = sorted(counts.by_lang, key=lambda lang: (-counts.by_lang[lang].n_documents, lang))
-    known = [lang for lang in langs if counts.by_lang[lang].row_totals.any()]
     unfitted = settings.embeddings(normalize=normalize)
-    embeddings = {name: {lang: fitted(embedding, lang) for lang in known} for name, embedding in unfitted.items()}
+    embeddings = {
+        name: {lang: fitted(name, lang, embedding) for lang in counts.languages} for name, embedding in unfitted.items()
+    }
     return Fits(embeddings, settings.bm25().fit_counts(counts.terms))
 
 
@@ -177,6 +176,12 @@ class IndexCounts:
 
     by_lang: dict[str, CorpusCounts]
     terms: CorpusCounts
+
+    @property
+    def languages(self) -> list[str]:
+        """Languages with any known word, the main one first: others borrow its fit."""
+        langs = sorted(self.by_lang, key=lambda lang: (-self.by_lang[lang].n_documents, lang))
+        return [lang for lang in langs if self.by_lang[lang].row_totals.any()]
 
     @classmethod
     def of(cls, batches: Iterable[CountedBatch], n_rows: int, n_terms: int) -> "IndexCounts":

@@ -2,7 +2,7 @@
 
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -107,7 +107,7 @@ def _make_generation(
     tables = tables_of(plan, words.forms, scratch / "distilling", spool.sequences)
     manifest = begin_generation(folder, plan, words, tables, save_pipelines)
     reader = GenerationReader(folder, manifest)
-    mapping = RowMapping.of(spool, reader)
+    mapping = RowMapping.of(list(spool.keys.ids), list(spool.terms.ids), reader)
     fits = fit(
         lambda: counted_batches(spool, mapping, threads),
         reader.array("vectors"),
@@ -201,9 +201,8 @@ class RowMapping(NamedTuple):
     """int32[terms]"""
 
     @classmethod
-    def of(cls, spool: Spool, reader: GenerationReader) -> "RowMapping":
-        """Look up what a spool holds in a vocabulary that holds it."""
-        keys, terms = list(spool.keys.ids), list(spool.terms.ids)
+    def of(cls, keys: Sequence[str], terms: Sequence[str], reader: GenerationReader) -> "RowMapping":
+        """Look up the words and terms of a spool in a vocabulary that holds them."""
         return cls(reader.keys("keys").find(keys), reader.keys("term_names").positions(terms))
 
 

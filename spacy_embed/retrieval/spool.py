@@ -54,12 +54,18 @@ class Spool:
             write_atomically(folder / _JOB, json.dumps(job).encode())
 
     @classmethod
-    def complete(cls, folder: Path) -> "Spool":
-        """What another process has spooled, faults passed over."""
-        spool = cls(folder, _read_job(folder), lambda _: None)
-        for chunk in spool._chunks:
-            spool._take_in(chunk)
-        return spool
+    def finished(cls, folder: Path) -> "Spool":
+        """What another process has spooled, for ``batches``: without its words, which take long to load."""
+        return cls(folder, _read_job(folder), lambda _: None)
+
+    def stored_words(self) -> tuple[list[str], list[str]]:
+        """Words and terms by their numbers, as the chunks hold them."""
+        keys: list[str] = []
+        terms: list[str] = []
+        for chunk in self._chunks:
+            for words, strings in zip(_read(_words_of(chunk)), (keys, terms), strict=True):
+                strings += words.column("word").to_pylist()
+        return keys, terms
 
     def rest(self, documents: Iterable[Document]) -> Iterator[Document]:
         """The documents that are still to be encoded; from the first chunk that differs on, chunks are thrown away."""
