@@ -13,7 +13,6 @@
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,37 +32,13 @@ from spacy_embed.transport.masses import (
     rounding,
     squared_lengths,
 )
+from spacy_embed.transport.nearest import Nearest, Statistics
 from spacy_embed.transport.relaxed_kernels import relaxed_distances
 from spacy_embed.transport.search_kernel import nearest_documents, sample_size
 from spacy_embed.transport.settling_kernels import Documents, Query, above, all_distances
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d, Rows
 
 _EVERYTHING = np.empty(0, np.bool_)
-
-
-class Statistics(NamedTuple):
-    """What became of each document: the proof that no other is closer. The counts sum to ``documents``."""
-
-    documents: int
-    """With mass, and eligible."""
-    by_shared: int
-    """Left out by a dual that all documents share, in one pass over them."""
-    by_reduced: int
-    """Left out by the dual that near documents share, what it leaves the query's words to pay, or relaxed WMD."""
-    by_dual: int
-    """Left out by their own dual, raised for them alone."""
-    solved: int
-    """Solved exactly."""
-
-
-class Nearest(NamedTuple):
-    """The documents closest to a query."""
-
-    positions: Ints1d
-    """int64[n], by rising distance, then position; more than k where the k-th distance is that of several."""
-    distances: Doubles1d
-    """float64[n]."""
-    statistics: Statistics
 
 
 class WmdIndex:
