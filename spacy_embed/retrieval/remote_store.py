@@ -156,7 +156,7 @@ class RemoteStore:
             if isinstance(error, InputError):
                 raise
             # what comes after is for programmers
-            text = str(error).partition("\n\nDebug source")[0]
+            text = str(error).partition("\n\nDebug source")[0].strip() or type(error).__name__
             if isinstance(error, FileNotFoundError) and "NoSuchBucket" not in text:
                 raise NoSuchObject(f"{self.url}: an object is missing ({text.splitlines()[0][:200]}).") from error
             raise RemoteError(self._message(text)) from error

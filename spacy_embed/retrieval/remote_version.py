@@ -7,6 +7,7 @@ packs/ID            the bytes that a commit added, of several files one after th
 import json
 import re
 from dataclasses import dataclass
+from pathlib import PureWindowsPath
 from typing import Any, NamedTuple
 
 from spacy_embed.retrieval.manifest import Manifest, manifest_of
@@ -94,6 +95,8 @@ def parse_version(data: bytes, url: str, name: str, tag: str = "") -> RemoteVers
                 "newer package, or index the corpus again."
             )
         manifest = manifest_of(read["manifest"], url, place)
+        for file in (manifest.generation, *read["files"]):
+            _check_inside(file)
         packs = read["packs"]
         files = {
             name: tuple(Part(packs[pack], int(start), int(size), int(crc)) for pack, start, size, crc in parts)
@@ -104,6 +107,12 @@ def parse_version(data: bytes, url: str, name: str, tag: str = "") -> RemoteVers
         if isinstance(error, RemoteError) or str(error).startswith((place, url)):
             raise
         raise RemoteError(f"{place} is damaged ({type(error).__name__}: {error}): index the corpus again.") from error
+
+
+def _check_inside(name: str) -> None:
+    """Raise ValueError for a name that leads out of a copy's folder: who writes to a bucket writes no other file."""
+    if not {"", ".", ".."}.isdisjoint(re.split(r"[/\\]", name)) or PureWindowsPath(name).drive:
+        raise ValueError(f"the name {name!r}")
 
 
 def name_of_version(number: int) -> str:

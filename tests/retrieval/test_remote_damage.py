@@ -1,6 +1,7 @@
 """An index in object storage when uploads fail, fetches end half way, and objects are not what was stored."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -112,3 +113,17 @@ def test_a_copy_that_lost_a_file_gets_it_again(made, machine):
     two.reopen()
     assert contents(two.snapshot) == contents(one.snapshot)
     same_answers(["en"], METHODS, one, two)
+
+
+@pytest.mark.parametrize("name", ["../../outside", "/outside", "vectors/../../../outside", r"..\outside", "C:outside"])
+@pytest.mark.parametrize("what", ["files", "generation"])
+def test_a_version_writes_nothing_outside_of_its_copy(s3, made, machine, name, what):
+    key = f"some/index/{name_of_version(1)}"
+    header = json.loads(s3.client().get_object(Bucket=BUCKET, Key=key)["Body"].read())
+    if what == "files":
+        header["files"][name] = []
+    else:
+        header["manifest"]["generation"] = name
+    s3.client().put_object(Bucket=BUCKET, Key=key, Body=json.dumps(header).encode())
+    with pytest.raises(RemoteError, match=re.escape(f"is damaged (ValueError: the name {name!r})")):
+        machine("second")
