@@ -131,8 +131,8 @@ def index_command(
                 from spacy_embed.cluster.index_build import build_on_cluster
                 from spacy_embed.cluster.splits import plan_splits
 
-                splits = plan_splits(corpus, lines=lines)
                 with connected(scheduler) as client:
+                    splits = plan_splits(corpus, lines=lines)
                     manifest = build_on_cluster(
                         client, splits, kernel, place, plan, report=report, overwrite=may_replace
                     )

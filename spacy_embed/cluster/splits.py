@@ -67,12 +67,14 @@ def split_files(found: CorpusFiles, split_bytes: int | None = None) -> list[Spli
     plan = found._replace(files=[])
     splits: list[Split] = []
     waiting: list[Piece] = []
+    n_bytes = 0
     for file in found.files:
         for piece in _pieces(file, found, split_bytes):
             waiting.append(piece)
-            if sum(each.bytes for each in waiting) >= split_bytes:
+            n_bytes += piece.bytes
+            if n_bytes >= split_bytes:
                 splits.append(Split(plan, tuple(waiting)))
-                waiting = []
+                waiting, n_bytes = [], 0
     return [*splits, Split(plan, tuple(waiting))] if waiting else splits
 
 

@@ -103,3 +103,12 @@ def test_nothing_of_dask_is_imported_without_a_scheduler(tmp_path):
     done = subprocess.run([*command, "--dim", "10"], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "index.json").is_file()
+
+
+def test_the_scheduler_is_asked_before_a_corpus_is_read(tmp_path):
+    command = ["index", tmp_path / "missing.jsonl", tmp_path / "out", "--scheduler", "nonsense"]
+    done = subprocess.run(
+        [sys.executable, "-m", "spacy_embed", *map(str, command)], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: Expected a scheduler's address, tcp://HOST:PORT")

@@ -1,6 +1,7 @@
 import gzip
 import json
 import os
+import time
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -8,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_embed.cluster.splits import plan_splits, read_split
+from spacy_embed.cluster.splits import plan_splits, read_split, split_files
 from spacy_embed.errors import InputError
-from spacy_embed.retrieval.corpus import Corpus
+from spacy_embed.retrieval.corpus import Corpus, CorpusFiles
 
 TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=30)
 
@@ -113,3 +114,14 @@ def test_a_file_that_a_worker_does_not_see_is_named(tmp_path):
     path.unlink()
     with pytest.raises(InputError, match=r"corpus.jsonl is not there for this worker"):
         list(read_split(split))
+
+
+def test_what_cutting_takes_grows_with_the_number_of_files(tmp_path):
+    file = tmp_path / "text.txt"
+    file.write_text("a text")
+    found = CorpusFiles("texts", [file] * 20_000, tmp_path)
+    started = time.process_time()
+    (split,) = split_files(found, 1 << 20)
+    assert len(split.pieces) == 20_000
+    # it took 10 s when all sizes were added up for each file
+    assert time.process_time() - started < 3
