@@ -9,6 +9,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from spacy_embed.atomic_files import fsync, write_atomically
+from spacy_embed.cluster.part_files import put
 from spacy_embed.cluster.split_reading import SplitReading, loaded_kernel
 from spacy_embed.cluster.splits import Split
 from spacy_embed.errors import InputError
@@ -102,7 +103,7 @@ class DocumentPart(NamedTuple):
             facts = DocumentFacts(len(reading.ids), spool.languages, reading.faults_in_order())
             write_atomically(making / DONE, json.dumps(facts).encode())
             fsync(making)
-            put(making, self.folder)
+            put(making, self.folder, DONE)
         finally:
             shutil.rmtree(making, ignore_errors=True)
         return facts
@@ -121,13 +122,3 @@ class DocumentPart(NamedTuple):
 def _noted(encoded: pa.RecordBatch, reading: SplitReading) -> pa.RecordBatch:
     reading.note_faults(encoded)
     return encoded
-
-
-def put(made: Path, folder: Path) -> None:
-    """Give a folder its name, unless another task has made the same one meanwhile."""
-    try:
-        made.rename(folder)
-        fsync(folder.parent)
-    except OSError:
-        if not folder.is_dir():
-            raise

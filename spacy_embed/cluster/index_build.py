@@ -1,7 +1,7 @@
 """An index made by a cluster: workers encode, count and write; this process numbers words and commits, once."""
 
-import json
 import logging
+import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from spacy_embed.atomic_files import write_atomically
 from spacy_embed.cluster.document_parts import DONE, DocumentFacts, DocumentPart
@@ -22,6 +22,7 @@ from spacy_embed.cluster.index_tasks import (
     summed_grams,
     words_of,
 )
+from spacy_embed.cluster.part_files import remove
 from spacy_embed.cluster.part_names import part_name
 from spacy_embed.cluster.repeated_documents import find_repeated
 from spacy_embed.cluster.shared_paths import check_shared
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_PLAN = "plan.json"
 _LOG = logging.getLogger(__name__)
 
 
@@ -102,7 +102,8 @@ def build_on_cluster(
         with _pass("putting together"):
             manifest = job.assemble(vocabulary, fits, pieces)
         put_in_place(scratch / "made", manifest, out, overwrite=overwrite)
-        shutil.rmtree(scratch)
+        # a worker that was taken for dead may still write there
+        shutil.rmtree(scratch, ignore_errors=True)
     return manifest
 
 
@@ -131,6 +132,7 @@ class _Job:
         folder = self.scratch / "parts"
         folder.mkdir(exist_ok=True)
         parts = [_placed(folder, i, DocumentPart(split, kernel, folder)) for i, split in enumerate(splits)]
+        kept = {part.folder for part in parts}
         self._make(parts)
         n_read = sum(_facts(part).read for part in parts)
         repeated = find_repeated(self.client, splits, [part.folder for part in parts], n_read)
@@ -140,10 +142,11 @@ class _Job:
                 # the first one says what is wrong
                 break
         self._make(parts)
-        kept = {part.folder for part in parts}
+        # those that were made twice stay for a next run, which begins with the first
+        kept |= {part.folder for part in parts}
         for place in folder.iterdir():
             if place not in kept:
-                shutil.rmtree(place)
+                remove(place)
         facts = [_facts(part) for part in parts]
         for fault in (fault for of_part in facts for fault in of_part.faults):
             report(fault)
@@ -152,7 +155,9 @@ class _Job:
         return parts
 
     def _make(self, parts: Sequence[DocumentPart]) -> None:
-        missing = [part for part in parts if DocumentFacts.read_from(part.folder) is None]
+        # a network file system remembers for a while that a name it was asked for is not there: the folder is listed
+        there = set(os.listdir(self.scratch / "parts"))
+        missing = [p for p in parts if p.folder.name not in there or DocumentFacts.read_from(p.folder) is None]
         total = sum(part.split.bytes for part in parts)
         with progress_bar(total=total, label="encoding", unit="B") as bar:
             bar.update(total - sum(part.split.bytes for part in missing))
@@ -161,26 +166,27 @@ class _Job:
 
     def vocabulary(self, parts: Sequence[DocumentPart], plan: IndexPlan, kernel: TextKernel) -> Path:
         """A generation's folder with all but documents and fits, of these parts and this plan."""
-        folder = self.scratch / "vocabulary"
-        identity = {"parts": [part.folder.name for part in parts], "plan": _identity(plan)}
-        if _read(folder / _PLAN) == identity:
+        # a folder for each plan: a worker of a run that was killed may still be writing for another
+        place = self.scratch / f"plan-{_identity(parts, plan)}"
+        folder = place / "vocabulary"
+        for stale in self.scratch.glob("plan-*"):
+            if stale != place or not (folder / files.MARKER).is_file():
+                remove(stale)
+        if place.is_dir():
             return folder
-        for stale in (folder, self.scratch / "pieces", self.scratch / "fits", self.scratch / ROWS):
-            shutil.rmtree(stale, ignore_errors=True)
-        (self.scratch / ROWS).mkdir()
+        (place / ROWS).mkdir(parents=True)
         words: CorpusWords = result_of(
             reduce_tree(self.client, merged_words, [submit(self.client, words_of, part) for part in parts])
         )
         tables = tables_of(plan, words.forms, self.scratch / "distilling")
         manifest = begin_generation(folder, plan, words, tables, kernel.save_pipelines)
-        # codes of languages are those of the whole corpus in every piece
+        # codes of languages are those of the whole corpus in every piece; it is there once this is
         replace(manifest, lang_codes=list(words.languages)).save(folder)
-        write_atomically(folder / _PLAN, json.dumps(identity).encode())
         return folder
 
     def fits(self, parts: Sequence[PartOfIndex], plan: IndexPlan) -> Path:
         """The file of the fits."""
-        folder = self.scratch / "fits"
+        folder = parts[0].vocabulary.with_name("fits")
         folder.mkdir(exist_ok=True)
         file = folder / files.FITS
         if file.exists():
@@ -226,7 +232,7 @@ class _Job:
 
     def pieces(self, parts: Sequence[PartOfIndex], fits: Path) -> list[Piece]:
         """Have the documents written, each part a piece."""
-        folder = self.scratch / "pieces"
+        folder = fits.parent.with_name("pieces")
         folder.mkdir(exist_ok=True)
         places = [folder / part.part.folder.name for part in parts]
         missing = [i for i, place in enumerate(places) if Piece.read(place) is None]
@@ -236,13 +242,17 @@ class _Job:
             bar.update(total - sum(_facts(parts[i].part).encoded for i in missing))
             for _, n in run_all(self.client, PartOfIndex.write, tasks):
                 bar.update(n)
-        return [_there(Piece.read(place), place) for place in places]
+        pieces = [_there(Piece.read(place), place) for place in places]
+        for piece, part in zip(pieces, parts, strict=True):
+            if piece.documents != _facts(part.part).encoded:
+                raise InputError(f"{part.part.folder} is damaged: remove {self.scratch} to start over.")
+        return pieces
 
     def assemble(self, vocabulary: Path, fits: Path, pieces: Sequence[Piece]) -> Manifest:
         """Put the generation together."""
         made = self.scratch / "made"
         shutil.rmtree(made, ignore_errors=True)
-        shutil.copytree(vocabulary, made, ignore=shutil.ignore_patterns(_PLAN, files.MARKER))
+        shutil.copytree(vocabulary, made, ignore=shutil.ignore_patterns(files.MARKER))
         shutil.copyfile(fits, made / files.FITS)
         manifest = replace(read_manifest(vocabulary), lang_codes=[])
         with GenerationWriter(made, manifest) as writer:
@@ -268,15 +278,9 @@ def _there(facts: T | None, folder: Path) -> T:
     return facts
 
 
-def _identity(plan: IndexPlan) -> dict[str, Any]:
-    """What decides which vocabulary and fits a plan gives, as plain values."""
+def _identity(parts: Sequence[DocumentPart], plan: IndexPlan) -> str:
+    """A hash of what decides which vocabulary and fits a plan gives."""
     tables = {lang: table.fingerprint for lang, table in (plan.tables or {}).items()}
-    decides = repr(replace(plan, tables=None, senses=None)), plan.senses.identity() if plan.senses else None
-    return {"tables": tables, "plan": blake2b(repr(decides).encode(), digest_size=16).hexdigest()}
-
-
-def _read(file: Path) -> Any:
-    try:
-        return json.loads(file.read_bytes())
-    except (OSError, ValueError):
-        return None
+    senses = plan.senses.identity() if plan.senses else None
+    decides = [part.folder.name for part in parts], tables, senses, replace(plan, tables=None, senses=None)
+    return blake2b(repr(decides).encode(), digest_size=16).hexdigest()

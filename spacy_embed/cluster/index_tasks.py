@@ -8,15 +8,15 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from spacy_embed.cluster.document_parts import DocumentPart, put
-from spacy_embed.cluster.part_files import write_array
+from spacy_embed.cluster.document_parts import DocumentPart
+from spacy_embed.cluster.part_files import put, write_array
 from spacy_embed.embedding import BagEmbedding, embedding_from_state, gram_matrix
 from spacy_embed.retrieval.corpus_words import CorpusWords
 from spacy_embed.retrieval.fits import Fits, IndexCounts
 from spacy_embed.retrieval.generation import GenerationReader
 from spacy_embed.retrieval.index_build import RowMapping, counted_batches, mapped_batches
 from spacy_embed.retrieval.manifest import read_manifest
-from spacy_embed.retrieval.pieces import Piece, PieceWriter
+from spacy_embed.retrieval.pieces import FACTS, Piece, PieceWriter
 from spacy_embed.state import state_from_bytes
 from spacy_embed.types import Doubles2d, Floats2d
 
@@ -106,7 +106,7 @@ class PartOfIndex(NamedTuple):
             making.mkdir()
             try:
                 piece = self._write(fits, making)
-                put(making, folder)
+                put(making, folder, FACTS)
             finally:
                 shutil.rmtree(making, ignore_errors=True)
         return piece.documents

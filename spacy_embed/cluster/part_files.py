@@ -1,8 +1,9 @@
-"""Files that tasks leave on storage that all machines share: whole or not there, whoever writes them twice."""
+"""What tasks leave on storage that all machines share: whole or not there, whoever writes it twice."""
 
+import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,39 @@ def replaced(file: Path) -> Iterator[Path]:
         temporary.replace(file)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def put(made: Path, folder: Path, done: str) -> None:
+    """Give a folder its name, unless another task has made the same one meanwhile.
+
+    Args:
+        made: The folder, whole.
+        folder: Its name to be.
+        done: The file that a folder of this kind holds when it is whole.
+    """
+    try:
+        made.rename(folder)
+    except OSError:
+        if (folder / done).is_file():
+            return
+        # what a removal that was cut off has left
+        remove(folder)
+        made.rename(folder)
+    fsync(folder.parent)
+
+
+def remove(place: Path) -> None:
+    """Remove a file or folder in one step: of a removal that is cut off nothing is left under its name.
+
+    A worker that was taken for dead may still write there: what cannot be removed stays, under another name.
+    """
+    gone = place.with_name(f".{uuid.uuid4().hex}.gone")
+    with suppress(OSError):
+        place.rename(gone)
+        if gone.is_dir():
+            shutil.rmtree(gone, ignore_errors=True)
+        else:
+            gone.unlink()
 
 
 def write_array(file: Path, array: NDArray[np.generic]) -> None:

@@ -70,6 +70,9 @@ def repeated_id(document: Document, first: str) -> Fault:
     return Fault.at(document.where, reason, document.text)
 
 
+_KEPT_KERNELS = 2
+
+
 class _Loaded(threading.local):
     """Kernels with the pipelines that they have built, which are not for several threads at once."""
 
@@ -84,8 +87,13 @@ AnyKernel = TypeVar("AnyKernel", bound=TextKernel | PretokenizedKernel)
 
 def loaded_kernel(kernel: AnyKernel) -> AnyKernel:
     """The kernel of this thread that is the same and has its pipelines built: one that was sent comes without."""
-    if str(kernel.identity()) not in _of_thread.kernels:
+    identity = str(kernel.identity())
+    if identity not in _of_thread.kernels:
         # what pipelines cache is no garbage, and much to look through
         collect_rarely()
-    loaded: AnyKernel = _of_thread.kernels.setdefault(str(kernel.identity()), kernel)
+    loaded: AnyKernel = _of_thread.kernels.pop(identity, kernel)
+    _of_thread.kernels[identity] = loaded
+    # a worker that lives for many jobs does not keep the pipelines of all
+    while len(_of_thread.kernels) > _KEPT_KERNELS:
+        del _of_thread.kernels[next(iter(_of_thread.kernels))]
     return loaded

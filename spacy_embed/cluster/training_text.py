@@ -1,7 +1,6 @@
 """What a table is trained on, made by a cluster: the same sequences over the same words as on one machine."""
 
 import os
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from spacy_embed.cluster.part_files import write_array
+from spacy_embed.cluster.part_files import remove, write_array
 from spacy_embed.cluster.repeated_documents import find_repeated
 from spacy_embed.cluster.shared_paths import check_shared
 from spacy_embed.cluster.tasks import reduce_tree, result_of, run_all, submit
@@ -169,10 +168,8 @@ def _remove_others(folder: Path, parts: Sequence[TokenPart]) -> None:
     """What other jobs have left."""
     ours = {part.folder for part in parts}
     for place in folder.iterdir():
-        if place.is_dir() and place not in ours:
-            shutil.rmtree(place)
-        elif not place.is_dir():
-            place.unlink()
+        if place not in ours:
+            remove(place)
 
 
 def _numbered(

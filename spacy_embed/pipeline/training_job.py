@@ -158,7 +158,8 @@ def train_table(
         table.metadata["card"]["run"]["seconds_of_reading"] = round(read_seconds, 1)
         page = model_card.model_card(table.metadata["card"], table.metadata["source"])
         write_table(table, out, overwrite=overwrite, documents={model_card.FILE: page})
-        shutil.rmtree(scratch)
+        # a cluster's worker that was taken for dead may still write there
+        shutil.rmtree(scratch, ignore_errors=True)
     return open_table(out)
 
 

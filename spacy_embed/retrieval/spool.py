@@ -36,14 +36,8 @@ class Spool:
     """
 
     def __init__(self, folder: Path, job: dict[str, Any], report: Report = refuse) -> None:
-        self.folder = folder
-        self.report = report
-        self.keys = Vocabulary()
-        self.terms = Vocabulary()
-        self.languages: dict[str, int] = {}
-        self.documents = 0
+        self._begin(folder, report)
         folder.mkdir(parents=True, exist_ok=True)
-        self._chunks: list[Path] = []
         if _read_job(folder) == job:
             self._chunks = _chunks_in_order(folder)
             for stale in set(folder.glob("*.arrow")) - set(self._chunks):
@@ -53,10 +47,27 @@ class Spool:
             folder.mkdir()
             write_atomically(folder / _JOB, json.dumps(job).encode())
 
+    def _begin(self, folder: Path, report: Report) -> None:
+        self.folder = folder
+        self.report = report
+        self.keys = Vocabulary()
+        self.terms = Vocabulary()
+        self.languages: dict[str, int] = {}
+        self.documents = 0
+        self._chunks = []
+
     @classmethod
     def finished(cls, folder: Path) -> "Spool":
-        """What another process has spooled, for ``batches``: without its words, which take long to load."""
-        return cls(folder, _read_job(folder), lambda _: None)
+        """What another process has spooled, for ``batches``: without its words, which take long to load.
+
+        Nothing is written or removed there. Raises InputError when it is gone.
+        """
+        if _read_job(folder) is None:
+            raise InputError(f"{folder} cannot be read: it was removed meanwhile, or this machine does not see it.")
+        spool = cls.__new__(cls)
+        spool._begin(folder, lambda _: None)
+        spool._chunks = _chunks_in_order(folder)
+        return spool
 
     def stored_words(self) -> tuple[list[str], list[str]]:
         """Words and terms by their numbers, as the chunks hold them."""

@@ -1,15 +1,18 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
 
-from spacy_embed.cluster.index_build import build_on_cluster
+from spacy_embed.cluster.index_build import _Job, build_on_cluster
+from spacy_embed.cluster.index_tasks import PartOfIndex
 from spacy_embed.cluster.splits import plan_splits
 from spacy_embed.errors import InputError
 from spacy_embed.pipeline.text_kernel import TextKernel
@@ -17,7 +20,7 @@ from spacy_embed.pipeline.workers import encode_batches
 from spacy_embed.retrieval.corpus import Corpus
 from spacy_embed.retrieval.encoded import text_batches
 from spacy_embed.retrieval.generation import GenerationReader
-from spacy_embed.retrieval.index_build import build_index, scratch_folder
+from spacy_embed.retrieval.index_build import RowMapping, build_index, index_in_making, scratch_folder
 from spacy_embed.retrieval.index_plan import IndexPlan
 from spacy_embed.retrieval.manifest import read_manifest
 from spacy_embed.retrieval.spool import Spool
@@ -257,7 +260,7 @@ def test_a_killed_driver_leaves_the_old_version_and_what_is_done_is_not_done_aga
     orphan.mkdir()
     driver = subprocess.Popen(again, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     # looked at while it works: at the end all of it goes
-    wait_for(lambda: (scratch_folder(out) / "vocabulary" / "plan.json").exists() or driver.poll() is not None)
+    wait_for(lambda: any(scratch_folder(out).glob("plan-*/vocabulary/index.json")) or driver.poll() is not None)
     kept = {part: (part / "part.json").stat().st_mtime_ns for part in done if (part / "part.json").exists()}
     printed, errors = driver.communicate()
     assert driver.returncode == 0, errors.decode()
@@ -266,3 +269,30 @@ def test_a_killed_driver_leaves_the_old_version_and_what_is_done_is_not_done_aga
     assert not scratch_folder(out).exists()
     same_tables = {lang: load_vectors(folder) for lang, folder in saved_tables.items()}
     assert_same(opened(out), on_one_machine(tmp_path / "theirs", large, same_tables))
+
+
+@pytest.mark.parametrize("lost", ["spool", "spool/job.json", "spool/000000.arrow"])
+def test_a_part_that_lost_its_documents_is_an_error(client, corpus, tables, tmp_path, lost):
+    out, plan = tmp_path / "out", IndexPlan("tables", tables)
+    with index_in_making(out, plan, overwrite=False) as scratch:
+        splits = plan_splits(corpus, split_bytes=SPLIT_BYTES)
+        parts = _Job(client, scratch).encode(splits, TextKernel(), refuse)
+    place = parts[0].folder / lost
+    shutil.rmtree(place) if place.is_dir() else place.unlink()
+    with pytest.raises(InputError, match=rf"{parts[0].folder}.* (cannot be read|is damaged)"):
+        on_cluster(client, out, corpus, tables)
+    assert not out.exists()
+
+
+def test_a_worker_that_is_still_at_another_plan_changes_nothing(client, corpus, tables, tmp_path, monkeypatch):
+    job, kernel = _Job(client, tmp_path), TextKernel()
+    parts = job.encode(plan_splits(corpus, split_bytes=SPLIT_BYTES), kernel, refuse)
+    before = PartOfIndex(parts[0], job.vocabulary(parts, IndexPlan("tables", {"": tables["en"]}), kernel))
+    found = RowMapping.of(*parts[0].spool.stored_words(), before.reader)
+    now = PartOfIndex(parts[0], job.vocabulary(parts, IndexPlan("tables", tables), kernel))
+    with monkeypatch.context() as late, suppress(OSError, InputError):
+        late.setattr(RowMapping, "of", lambda *_: found)
+        np.testing.assert_array_equal(before.mapping.keys, found.keys)
+    expected = RowMapping.of(*parts[0].spool.stored_words(), now.reader)
+    np.testing.assert_array_equal(now.mapping.keys, expected.keys)
+    np.testing.assert_array_equal(now.mapping.terms, expected.terms)

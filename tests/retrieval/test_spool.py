@@ -79,7 +79,7 @@ class Run:
     def content(self):
         spool = self.spool
         rows = [row for batch in spool.batches() for row in batch.to_pylist()]
-        facts = spool.documents, spool.languages, spool.forms, sorted(self.faults)
+        facts = spool.documents, spool.languages, spool.words.forms, sorted(self.faults)
         return rows, list(spool.keys.ids.items()), list(spool.terms.ids.items()), facts
 
 
@@ -256,7 +256,7 @@ def test_languages_are_counted_and_told_apart(tmp_path):
     documents = [document(0, "a", "es"), document(1, "a b"), document(2, "a", "es"), document(3, "BAD", "ru")]
     spool = Run(tmp_path, documents).spool
     assert (spool.languages, spool.documents) == ({"es": 2, "en": 1}, 3)
-    assert spool.forms == {"en": ["a", "b"], "es": ["a"]}
+    assert spool.words.forms == {"en": ["a", "b"], "es": ["a"]}
     assert list(spool.sequences("es")) == [["a"], ["a"]]
 
 
@@ -272,3 +272,9 @@ def test_nothing_that_can_be_indexed_is_refused(tmp_path):
     for documents in ([], [document(0, "BAD")]):
         with pytest.raises(InputError, match="no documents that can be indexed"):
             refuse_empty(Run(tmp_path, documents).spool)
+
+
+def test_of_a_finished_spool_nothing_is_made_or_removed(tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        Spool.finished(tmp_path / "gone" / "spool")
+    assert not (tmp_path / "gone").exists()
