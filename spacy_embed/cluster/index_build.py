@@ -17,6 +17,7 @@ from spacy_embed.cluster.index_tasks import (
     ROWS,
     Fitted,
     PartOfIndex,
+    counts_of,
     merged_words,
     summed_counts,
     summed_grams,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_GROUPS_A_THREAD = 4
 _LOG = logging.getLogger(__name__)
 
 
@@ -175,14 +177,19 @@ class _Job:
         if place.is_dir():
             return folder
         (place / ROWS).mkdir(parents=True)
-        words: CorpusWords = result_of(
-            reduce_tree(self.client, merged_words, [submit(self.client, words_of, part) for part in parts])
-        )
+        reading = [submit(self.client, words_of, group) for group in self._groups(parts)]
+        words: CorpusWords = result_of(reduce_tree(self.client, merged_words, reading, fan_in=2))
         tables = tables_of(plan, words.forms, self.scratch / "distilling")
         manifest = begin_generation(folder, plan, words, tables, kernel.save_pipelines)
         # codes of languages are those of the whole corpus in every piece; it is there once this is
         replace(manifest, lang_codes=list(words.languages)).save(folder)
         return folder
+
+    def _groups(self, parts: Sequence[T]) -> list[list[T]]:
+        """Parts for tasks whose results are as large as the vocabulary: a few for each thread, however many parts."""
+        n = _GROUPS_A_THREAD * sum(self.client.nthreads().values())
+        size = -(-len(parts) // n)
+        return [list(parts[start : start + size]) for start in range(0, len(parts), size)]
 
     def fits(self, parts: Sequence[PartOfIndex], plan: IndexPlan) -> Path:
         """The file of the fits."""
@@ -191,8 +198,8 @@ class _Job:
         file = folder / files.FITS
         if file.exists():
             return file
-        counting = [submit(self.client, PartOfIndex.counted, part) for part in parts]
-        counts: IndexCounts = result_of(reduce_tree(self.client, summed_counts, counting))
+        counting = [submit(self.client, counts_of, group) for group in self._groups(parts)]
+        counts: IndexCounts = result_of(reduce_tree(self.client, summed_counts, counting, fan_in=2))
 
         unfitted = plan.settings.embeddings(normalize=plan.normalize)
         weighted = {

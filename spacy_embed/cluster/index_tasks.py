@@ -2,7 +2,8 @@
 
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -12,7 +13,7 @@ from spacy_embed.cluster.document_parts import DocumentPart
 from spacy_embed.cluster.part_files import put, write_array
 from spacy_embed.embedding import BagEmbedding, embedding_from_state, gram_matrix
 from spacy_embed.retrieval.corpus_words import CorpusWords
-from spacy_embed.retrieval.fits import Fits, IndexCounts
+from spacy_embed.retrieval.fits import CountedBatch, Fits, IndexCounts
 from spacy_embed.retrieval.generation import GenerationReader
 from spacy_embed.retrieval.index_build import RowMapping, counted_batches, mapped_batches
 from spacy_embed.retrieval.manifest import read_manifest
@@ -27,9 +28,12 @@ Fitted: TypeAlias = tuple[str, str]
 """The name of an embedding, and a language."""
 
 
-def words_of(part: DocumentPart) -> CorpusWords:
-    """The words, terms and languages of a part."""
-    return part.words
+def words_of(parts: Sequence[DocumentPart]) -> CorpusWords:
+    """The words, terms and languages of some parts, which follow each other; one part is in memory at a time."""
+    words = parts[0].words
+    for part in parts[1:]:
+        words = CorpusWords.merge([words, part.words])
+    return words
 
 
 def merged_words(*parts: CorpusWords) -> CorpusWords:
@@ -62,11 +66,10 @@ class PartOfIndex(NamedTuple):
                 write_array(file, rows)
         return RowMapping(*(np.load(file, allow_pickle=False) for file in files))
 
-    def counted(self) -> IndexCounts:
+    @property
+    def counted_batches(self) -> Iterator[CountedBatch]:
         """What fits count."""
-        reader = self.reader
-        batches = counted_batches(self.part.spool, self.mapping)
-        return IndexCounts.of(batches, len(reader.array("vectors")), reader.n_keys("term_names"))
+        return counted_batches(self.part.spool, self.mapping)
 
     def grams(self, weighted: Mapping[Fitted, Path]) -> dict[Fitted, Doubles2d]:
         """float64[dim, dim] each, the ``gram_matrix`` of the documents of a language.
@@ -77,7 +80,7 @@ class PartOfIndex(NamedTuple):
         table = self.reader.array("vectors")
         embeddings = {of: _read_embedding(file) for of, file in weighted.items()}
         totals = {of: np.zeros((table.shape[1], table.shape[1])) for of in weighted}
-        for batch in counted_batches(self.part.spool, self.mapping):
+        for batch in self.counted_batches:
             for (name, lang), embedding in embeddings.items():
                 bags = batch.bags_of(lang)
                 if bags is not None:
@@ -87,7 +90,7 @@ class PartOfIndex(NamedTuple):
     def is_something_left(self, fitted: Path, lang: str) -> bool:
         """Whether an embedding leaves anything of a language's documents once its components are removed."""
         embedding, table = _read_embedding(fitted), self.reader.array("vectors")
-        bags_of_language = (batch.bags_of(lang) for batch in counted_batches(self.part.spool, self.mapping))
+        bags_of_language = (batch.bags_of(lang) for batch in self.counted_batches)
         return any(embedding.transform(bags, table).any() for bags in bags_of_language if bags is not None)
 
     def write(self, fits: Path, folder: Path) -> int:
@@ -119,6 +122,13 @@ class PartOfIndex(NamedTuple):
             piece = writer.finish()
         piece.write()
         return piece
+
+
+def counts_of(parts: Sequence[PartOfIndex]) -> IndexCounts:
+    """The counts of some parts together."""
+    reader = parts[0].reader
+    batches = chain.from_iterable(part.counted_batches for part in parts)
+    return IndexCounts.of(batches, len(reader.array("vectors")), reader.n_keys("term_names"))
 
 
 def summed_counts(*parts: IndexCounts) -> IndexCounts:

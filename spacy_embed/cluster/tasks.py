@@ -39,16 +39,19 @@ def run_all(client: "Client", task: Callable[..., T], arguments: Sequence[tuple[
                 future.cancel()
 
 
-def reduce_tree(client: "Client", combine: Callable[..., T], parts: "Sequence[Future]") -> "Future":
+def reduce_tree(
+    client: "Client", combine: Callable[..., T], parts: "Sequence[Future]", fan_in: int = FAN_IN
+) -> "Future":
     """Results of tasks, combined some at a time by the workers, in order; at least one.
 
     Args:
         client: Of the cluster.
         combine: Makes one result of several, which stand as they stand in ``parts``.
         parts: Results of tasks.
+        fan_in: How many at a time: 2 for results that are large.
     """
     while len(parts) > 1:
-        parts = [_submit(client, combine, parts[start : start + FAN_IN]) for start in range(0, len(parts), FAN_IN)]
+        parts = [_submit(client, combine, parts[start : start + fan_in]) for start in range(0, len(parts), fan_in)]
     return parts[0]
 
 
