@@ -126,8 +126,13 @@ def made_at(out: Path, *, overwrite: bool) -> Iterator[tuple[Path, bool]]:
     if not url:
         yield out, overwrite
         return
+    from spacy_embed.atomic_files import make_folder
+    from spacy_embed.retrieval.locks import only_one
     from spacy_embed.retrieval.remote_publish import building_place, publish
 
     place = building_place(url)
-    yield place, True
-    publish(place, url, overwrite=overwrite)
+    make_folder(place.parent)
+    # to the end of the upload: another one's would be taken away
+    with only_one(place.parent, f"Another process makes an index at {url}: wait for it, or choose another place."):
+        yield place, True
+        publish(place, url, overwrite=overwrite)
