@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from spacy_embed import __version__
 from spacy_embed.atomic_files import fsync, write_atomically
 from spacy_embed.cluster.part_files import put
 from spacy_embed.cluster.split_reading import SplitReading, loaded_kernel
@@ -60,6 +61,7 @@ class DocumentPart(NamedTuple):
         folder: On storage that all machines share; its parent is there.
         repeated: Documents whose id an earlier one has, as places in the part, and where that one is.
         keep_going: Write faults down instead of raising them.
+        version: Of the package, on the machine that asks.
     """
 
     split: Split
@@ -67,6 +69,7 @@ class DocumentPart(NamedTuple):
     folder: Path
     repeated: tuple[tuple[int, str], ...] = ()
     keep_going: bool = False
+    version: str = __version__
 
     def make(self) -> int:
         """Write the encoded documents of the part, unless they are there.
@@ -76,8 +79,14 @@ class DocumentPart(NamedTuple):
 
         Raises:
             InputError: A document is malformed or cannot be encoded, or this machine does not see the corpus or the
-                folder.
+                folder, or has another version of the package.
         """
+        if self.version != __version__:
+            # a worker that came after all others were asked
+            raise InputError(
+                f"A worker has spacy-embed {__version__}, the command {self.version}: install the same on all machines "
+                "of the cluster."
+            )
         facts = DocumentFacts.read_from(self.folder)
         if facts is None:
             facts = self._encode()

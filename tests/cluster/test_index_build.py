@@ -11,6 +11,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 
+from spacy_embed.cluster.document_parts import DocumentPart
 from spacy_embed.cluster.index_build import _Job, build_on_cluster
 from spacy_embed.cluster.index_tasks import PartOfIndex
 from spacy_embed.cluster.splits import plan_splits
@@ -175,6 +176,14 @@ def test_a_malformed_line_is_an_error_in_its_place(client, corpus, tables, tmp_p
     path.write_text(corpus.read_text(encoding="utf-8") + "\n{oops\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"corpus.jsonl, line 301: not valid JSON"):
         on_cluster(client, tmp_path / "out", path, tables)
+
+
+def test_a_worker_of_another_version_that_comes_late_is_refused(corpus, tmp_path):
+    (split,) = plan_splits(corpus, split_bytes=10**9)
+    part = DocumentPart(split, TextKernel(), tmp_path / "part", version="0.0.1")
+    with pytest.raises(InputError, match=r"^A worker has spacy-embed .*, the command 0\.0\.1: install the same on all"):
+        part.make()
+    assert not (tmp_path / "part").exists()
 
 
 def test_a_corpus_of_nothing_is_an_error(client, tables, tmp_path):
