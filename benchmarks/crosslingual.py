@@ -71,15 +71,14 @@ def main() -> None:
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     wanted = [name for name in options.sets.split(",") if name]
-    sets = find_sets(options.data)
-    sentences = sentence_corpora(options.data, options.work)
-    table = options.vectors or distilled_table(sets, options.work)
-    found = []
-    jobs = {name: (parallel, None) for name, parallel in parallel_sets(sets).items()}
-    jobs |= {name: (None, corpora) for name, corpora in sentences.items()}
-    jobs = {name: job for name, job in jobs.items() if not wanted or name in wanted}
+    parallel_texts = {name: (group, None) for name, group in parallel_sets(find_sets(options.data)).items()}
+    sentences = {name: (None, of_set) for name, of_set in sentence_corpora(options.data, options.work).items()}
+    jobs = {name: job for name, job in {**parallel_texts, **sentences}.items() if not wanted or name in wanted}
     if not jobs:
         parser.error(f"no parallel sets under {options.data}")
+    files = [file for group, of_set in jobs.values() for file in ([s.corpus for s in group or ()] or of_set.values())]
+    table = options.vectors or distilled_table(files, options.work, "distilled-parallel")
+    found = []
     for done, (name, (parallel, corpora)) in enumerate(jobs.items(), start=1):
         say(f"{done} of {len(jobs)}: {name}")
         out = ["--out", options.out / name] if options.out else []

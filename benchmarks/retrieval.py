@@ -66,12 +66,12 @@ def run(*arguments: object) -> str:
     return printed.getvalue()
 
 
-def distilled_table(sets: list[RetrievalSet], work: Path) -> Path:
+def distilled_table(corpora: list[Path], work: Path, name: str = "distilled") -> Path:
     """One table of all corpora's words, made once."""
-    table = work / "distilled"
+    table = work / name
     if not table.exists():
         say("distilling the words of all corpora")
-        run("distill", table, *(part for s in sets for part in ("--corpus", s.corpus)), "--min-count", 1)
+        run("distill", table, *(part for corpus in corpora for part in ("--corpus", corpus)), "--min-count", 1)
     return table
 
 
@@ -266,7 +266,7 @@ def main() -> None:
     started = time.monotonic()
     options.work.mkdir(parents=True, exist_ok=True)
     langs = sorted({s.lang for s in sets})
-    distilled = options.vectors or distilled_table(sets, options.work)
+    distilled = options.vectors or distilled_table([s.corpus for s in sets], options.work)
     tables = {"distilled": dict.fromkeys(langs, distilled)}
     if not options.no_training:
         tables["trained"] = {lang: trained_table(lang, sets, options.train_text, options.work) for lang in langs}
