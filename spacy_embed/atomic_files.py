@@ -6,7 +6,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -73,19 +73,39 @@ def new_file(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         raise InputError(f"{path} is a folder: choose a name for a file.")
     if path.exists() and not overwrite:
         raise InputError(f"{path} exists already: choose another place, or replace it with --overwrite.")
+    with replaced_file(path) as temporary:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.touch()
+        except OSError as error:
+            raise InputError(f"{path.parent} cannot be written ({error.strerror}): choose another place.") from error
+        yield temporary
+
+
+@contextmanager
+def replaced_file(path: Path) -> Iterator[Path]:
+    """A temporary name beside a file, whose place it takes, durably, when the block ends without an error.
+
+    Of several who write the same file at once, each has a name of its own, and the last one's takes the place.
+    """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.touch()
-    except OSError as error:
-        raise InputError(f"{path.parent} cannot be written ({error.strerror}): choose another place.") from error
     try:
         yield temporary
         fsync(temporary)
         temporary.replace(path)
         fsync(path.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        # there may not even be a folder
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file that never changes a second name; a copy where the file system has no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def check_free(path: Path, *, overwrite: bool, marker: str) -> None:

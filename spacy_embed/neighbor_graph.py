@@ -1,7 +1,6 @@
 """HNSW graphs by usearch for approximate search: built, kept in a file, asked, their recall said with them."""
 
 import json
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spacy_embed.atomic_files import fsync, write_atomically
+from spacy_embed.atomic_files import replaced_file, write_atomically
 from spacy_embed.errors import require
 from spacy_embed.progress import progress_bar
 from spacy_embed.types import Floats1d, Floats2d, Ints1d
@@ -67,17 +66,12 @@ def keep_graph(graph: Graph, file: Path, facts: dict[str, Any] | None = None) ->
 
     A disk that is full or cannot be written costs the next search time, and no more.
     """
-    temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex}.tmp")
     with suppress(OSError, RuntimeError):
-        try:
+        with replaced_file(file) as temporary:
             graph.index.save(str(temporary))
-            fsync(temporary)
             said = {"recall": graph.recall, "at": RECALL_AT, **(facts or {})}
             write_atomically(file.with_suffix(".json"), json.dumps(said).encode())
-            temporary.replace(file)
-            return True
-        finally:
-            temporary.unlink(missing_ok=True)
+        return True
     return False
 
 

@@ -1,16 +1,14 @@
 """The encoded documents of one part of a corpus in a folder: what a task writes, and all later passes read."""
 
 import json
-import shutil
-import uuid
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from spacy_embed import __version__
-from spacy_embed.atomic_files import fsync, write_atomically
-from spacy_embed.cluster.part_files import put
+from spacy_embed.atomic_files import write_atomically
+from spacy_embed.cluster.part_files import new_folder
 from spacy_embed.cluster.split_reading import SplitReading, loaded_kernel
 from spacy_embed.cluster.splits import Split
 from spacy_embed.errors import InputError
@@ -93,16 +91,7 @@ class DocumentPart(NamedTuple):
         return facts.encoded
 
     def _encode(self) -> DocumentFacts:
-        # under a name of its own: a worker that was taken for dead may be at it too
-        making = self.folder.with_name(f".{self.folder.name}.{uuid.uuid4().hex}.tmp")
-        try:
-            making.mkdir()
-        except OSError as error:
-            raise InputError(
-                f"A worker cannot write to {self.folder.parent} ({error.strerror}): give an output folder that all "
-                "machines of the cluster share."
-            ) from error
-        try:
+        with new_folder(self.folder, DONE) as making:
             reading = SplitReading(self.split, self.repeated, keep_going=self.keep_going)
             spool = Spool(making / _SPOOL, {}, lambda _: None)
             kernel = loaded_kernel(self.kernel)
@@ -111,10 +100,6 @@ class DocumentPart(NamedTuple):
             spool.words.save(making / _WORDS)
             facts = DocumentFacts(len(reading.ids), spool.languages, reading.faults_in_order())
             write_atomically(making / DONE, json.dumps(facts).encode())
-            fsync(making)
-            put(making, self.folder, DONE)
-        finally:
-            shutil.rmtree(making, ignore_errors=True)
         return facts
 
     @property

@@ -1,7 +1,5 @@
 """What workers do with the encoded parts of a corpus on the way to an index: words, counts, components, documents."""
 
-import shutil
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from spacy_embed.cluster.document_parts import DocumentPart
-from spacy_embed.cluster.part_files import put, write_array
+from spacy_embed.cluster.part_files import new_folder, write_array
 from spacy_embed.embedding import BagEmbedding, embedding_from_state, gram_matrix
 from spacy_embed.retrieval.corpus_words import CorpusWords
 from spacy_embed.retrieval.fits import CountedBatch, Fits, IndexCounts
@@ -105,13 +103,8 @@ class PartOfIndex(NamedTuple):
         """
         piece = Piece.read(folder)
         if piece is None:
-            making = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
-            making.mkdir()
-            try:
+            with new_folder(folder, FACTS) as making:
                 piece = self._write(fits, making)
-                put(making, folder, FACTS)
-            finally:
-                shutil.rmtree(making, ignore_errors=True)
         return piece.documents
 
     def _write(self, fits: Path, making: Path) -> Piece:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spacy_embed.cluster.part_files import replaced
+from spacy_embed.atomic_files import replaced_file
 from spacy_embed.cluster.token_parts import TokenChunk
 from spacy_embed.training.cooccurrence import merged_at_once, spill_runs
 from spacy_embed.training.frequent_words import FrequentWords
@@ -40,7 +40,7 @@ class RunFile(NamedTuple):
 
     def write_sum(self, runs: Sequence[Run], memory: int) -> None:
         """Write the sum of runs in so many bytes."""
-        with replaced(self.file("totals")) as totals_file, replaced(self.file("pairs")) as pairs_file:
+        with replaced_file(self.file("totals")) as totals_file, replaced_file(self.file("pairs")) as pairs_file:
             pairs, totals = ArrayFile(pairs_file, np.uint64), ArrayFile(totals_file, np.uint64)
             for part in merged(runs, merged_at_once(memory)):
                 pairs.append(part.pairs)

@@ -9,23 +9,42 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from spacy_embed.atomic_files import fsync
+from spacy_embed.atomic_files import fsync, replaced_file
+from spacy_embed.errors import InputError
 
 
 @contextmanager
-def replaced(file: Path) -> Iterator[Path]:
-    """A temporary name beside a file, whose place it takes at the end.
+def new_folder(folder: Path, done: str) -> Iterator[Path]:
+    """A folder to fill, which gets its name at the end unless another task has made the same one meanwhile.
 
-    A task that was thought dead may end after the one that was started in its stead: each writes the same bytes under
-    a name of its own, and the last one's take the place.
+    It has a name of its own until then: a worker that was taken for dead may be at the same one.
+
+    Args:
+        folder: Its name to be.
+        done: The file that a folder of this kind holds when it is whole.
+
+    Raises:
+        InputError: This machine cannot write there.
     """
-    temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex}.tmp")
+    making = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
+    make_shared_folder(making)
     try:
-        yield temporary
-        fsync(temporary)
-        temporary.replace(file)
+        yield making
+        fsync(making)
+        put(making, folder, done)
     finally:
-        temporary.unlink(missing_ok=True)
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def make_shared_folder(folder: Path) -> None:
+    """Make a folder, or keep the one that is there. Raises InputError when this machine cannot write there."""
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"A worker cannot write to {folder.parent} ({error.strerror}): give an output folder that all machines of "
+            "the cluster share."
+        ) from error
 
 
 def put(made: Path, folder: Path, done: str) -> None:
@@ -63,5 +82,5 @@ def remove(place: Path) -> None:
 
 def write_array(file: Path, array: NDArray[np.generic]) -> None:
     """Replace a ``.npy`` file."""
-    with replaced(file) as temporary, temporary.open("wb") as stream:
+    with replaced_file(file) as temporary, temporary.open("wb") as stream:
         np.save(stream, array, allow_pickle=False)

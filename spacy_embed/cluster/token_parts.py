@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from spacy_embed.atomic_files import write_atomically
-from spacy_embed.cluster.part_files import write_array
+from spacy_embed.cluster.part_files import make_shared_folder, write_array
 from spacy_embed.cluster.split_reading import SplitReading, loaded_kernel
 from spacy_embed.cluster.splits import Split
 from spacy_embed.cluster.word_counts import WordCounts
@@ -79,13 +79,7 @@ class TokenPart(NamedTuple):
         done = PartFacts.read(self.folder)
         if done is not None:
             return done
-        try:
-            self.folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise InputError(
-                f"A worker cannot write to {self.folder.parent} ({error.strerror}): give an output folder that all "
-                "machines of the cluster share."
-            ) from error
+        make_shared_folder(self.folder)
         reading = SplitReading(self.split, self.repeated, keep_going=self.keep_going)
         writing = _Writing(self.folder)
         kernel = loaded_kernel(self.kernel)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spacy_embed.cluster.part_files import replaced
+from spacy_embed.atomic_files import replaced_file
 from spacy_embed.types import Ints1d, Rows
 
 
@@ -40,7 +40,7 @@ class WordCounts(NamedTuple):
         """Replace a file."""
         batch = pa.record_batch({"word": self.words, "count": pa.array(self.counts)})
         with (
-            replaced(file) as temporary,
+            replaced_file(file) as temporary,
             pa.OSFile(str(temporary), "wb") as sink,
             pa.ipc.new_file(sink, batch.schema) as writer,
         ):

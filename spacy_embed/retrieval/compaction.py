@@ -1,6 +1,5 @@
 """Writing an index's documents anew: without the deleted ones, in one piece, and fitted again if that is wanted."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -9,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from spacy_embed.atomic_files import link_or_copy
 from spacy_embed.bags import Bags
 from spacy_embed.errors import InputError
 from spacy_embed.retrieval import manifest as files
@@ -90,7 +90,8 @@ def _take_over(old: GenerationReader, made: Path) -> Manifest:
     for name in names:
         if name in old.layouts:
             old.array(name)
-        _link(old.folder / name, made / name)
+        # what is committed never changes, and only the newest generation is appended to
+        link_or_copy(old.folder / name, made / name)
     return replace(
         old.manifest,
         extents={name: extent for name, extent in old.manifest.extents.items() if name in names},
@@ -115,14 +116,6 @@ def _copy(source: Path, target: Path) -> None:
             place.mkdir()
         else:
             shutil.copyfile(path, place)
-
-
-def _link(source: Path, target: Path) -> None:
-    # what is committed never changes, and only the newest generation is appended to
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def _documents(old: GenerationReader) -> Iterator[MappedBatch]:

@@ -1,15 +1,13 @@
 """Pieces of a generation: consecutive documents that were written elsewhere, put together by copying bytes."""
 
 import json
-import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 
-from spacy_embed.atomic_files import fsync, write_atomically
+from spacy_embed.atomic_files import fsync, link_or_copy, write_atomically
 from spacy_embed.retrieval import manifest as files
 from spacy_embed.retrieval.document_writer import DocumentWriter, document_arrays
 from spacy_embed.retrieval.generation_writer import GenerationWriter
@@ -98,7 +96,8 @@ def append_pieces(writer: GenerationWriter, pieces: Sequence[Piece]) -> None:
         for what, n in piece.sums.items():
             writer.sums[what] += n
         for file in sorted((piece.folder / files.DOCUMENTS / "data").glob("*")):
-            _link(file, data / file.name)
+            # the piece stays as it is: a run that is killed here begins again with it
+            link_or_copy(file, data / file.name)
     writer.commit_fragments([fragment for piece in pieces for fragment in piece.fragments])
 
 
@@ -110,11 +109,3 @@ def _append_arrays(writer: GenerationWriter, piece: Piece) -> None:
         skip, shift = (1, before[bags]) if part == "offsets" else (0, 0)
         writer.arrays[name].append_file(piece.folder / name, piece.extents[name], skip=skip, shift=shift)
     writer.keys["ids"].append_list(piece.folder, piece.documents, piece.extents)
-
-
-def _link(source: Path, target: Path) -> None:
-    # the piece stays as it is: a run that is killed here begins again with it
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)

@@ -148,8 +148,4 @@ def cutoffs_of(found: Sequence[Hits], k: int) -> Doubles1d:
 
 def add_counts(*parts: CorpusCounts) -> CorpusCounts:
     """The counts of several shards together."""
-    return CorpusCounts(
-        np.sum([part.document_frequencies for part in parts], axis=0),
-        np.sum([part.row_totals for part in parts], axis=0),
-        sum(part.n_documents for part in parts),
-    )
+    return CorpusCounts.sum(parts)

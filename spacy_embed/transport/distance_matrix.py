@@ -1,13 +1,12 @@
 """All distances between two sets of bags, in memory or, where there are many, in a file."""
 
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from spacy_embed.atomic_files import fsync
+from spacy_embed.atomic_files import replaced_file
 from spacy_embed.bags import Bags
 from spacy_embed.progress import progress_bar
 from spacy_embed.threads import map_ahead
@@ -64,13 +63,7 @@ def _matrix(n: int, m: int, file: Path | None) -> Iterator[Doubles2d]:
     if file is None:
         yield np.empty((n, m))
         return
-    temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex}.tmp")
-    try:
+    with replaced_file(file) as temporary:
         matrix = np.lib.format.open_memmap(temporary, "w+", np.float64, (n, m))
         yield matrix
         matrix.flush()
-        fsync(temporary)
-        temporary.replace(file)
-        fsync(file.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
