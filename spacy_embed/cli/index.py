@@ -15,6 +15,10 @@ from spacy_embed.retrieval.remote_url import as_named
 from spacy_embed.weighting import Smoothing
 
 if TYPE_CHECKING:
+    from spacy_embed.pipeline.text_kernel import TextKernel
+    from spacy_embed.retrieval.corpus import Corpus
+    from spacy_embed.retrieval.index_plan import IndexPlan
+    from spacy_embed.retrieval.manifest import Manifest
     from spacy_embed.retrieval.sense_sources import SenseModels
     from spacy_embed.retrieval.vector_sources import Tables
 
@@ -127,15 +131,7 @@ def index_command(
 
         with made_at(out, overwrite=overwrite) as (place, may_replace):
             if scheduler:
-                from spacy_embed.cluster.connection import connected
-                from spacy_embed.cluster.index_build import build_on_cluster
-                from spacy_embed.cluster.splits import plan_splits
-
-                with connected(scheduler) as client:
-                    splits = plan_splits(corpus, lines=lines)
-                    manifest = build_on_cluster(
-                        client, splits, kernel, place, plan, report=report, overwrite=may_replace
-                    )
+                manifest = _made_by_cluster(scheduler, documents, kernel, place, plan, overwrite=may_replace)
             else:
                 manifest = build_index(
                     place, plan, spool_documents, kernel.save_pipelines, overwrite=may_replace, threads=workers
@@ -151,6 +147,18 @@ def index_command(
     print(f"; {manifest.without_vector} documents have none" if manifest.without_vector else "")
     if source == "train" and len(manifest.languages) > 1:
         note("note: vectors were trained language by language and are not aligned: search within one language only.")
+
+
+def _made_by_cluster(
+    scheduler: str, corpus: "Corpus", kernel: "TextKernel", out: Path, plan: "IndexPlan", *, overwrite: bool
+) -> "Manifest":
+    from spacy_embed.cluster.connection import connected
+    from spacy_embed.cluster.index_build import build_on_cluster
+    from spacy_embed.cluster.splits import plan_splits
+
+    with connected(scheduler) as client:
+        splits = plan_splits(corpus.path, lines=corpus.lines)
+        return build_on_cluster(client, splits, kernel, out, plan, report=corpus.report, overwrite=overwrite)
 
 
 def sense_sources(

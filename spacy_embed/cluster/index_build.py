@@ -35,7 +35,7 @@ from spacy_embed.pipeline.text_kernel import TextKernel
 from spacy_embed.progress import progress_bar
 from spacy_embed.retrieval import manifest as files
 from spacy_embed.retrieval.corpus_words import CorpusWords
-from spacy_embed.retrieval.fits import IndexCounts, fit_counts
+from spacy_embed.retrieval.fits import Fits, IndexCounts
 from spacy_embed.retrieval.generation_writer import GenerationWriter
 from spacy_embed.retrieval.index_build import begin_generation, index_in_making, put_in_place
 from spacy_embed.retrieval.index_plan import IndexPlan, tables_of
@@ -122,6 +122,8 @@ class _Job:
     def __init__(self, client: "Client", scratch: Path) -> None:
         self.client = client
         self.scratch = scratch
+        self.facts: dict[Path, DocumentFacts] = {}
+        """Of the parts that are to be indexed, by their folders."""
 
     def check_shared(self, splits: Sequence[Split], kernel: TextKernel) -> None:
         """Refuse workers that do not see what they are to read, or where they are to write."""
@@ -149,10 +151,10 @@ class _Job:
         for place in folder.iterdir():
             if place not in kept:
                 remove(place)
-        facts = [_facts(part) for part in parts]
-        for fault in (fault for of_part in facts for fault in of_part.faults):
+        self.facts = {part.folder: _facts(part) for part in parts}
+        for fault in (fault for of_part in self.facts.values() for fault in of_part.faults):
             report(fault)
-        if not sum(of_part.encoded for of_part in facts):
+        if not sum(of_part.encoded for of_part in self.facts.values()):
             raise InputError("The corpus holds no documents that can be indexed.")
         return parts
 
@@ -207,12 +209,10 @@ class _Job:
             for name, embedding in unfitted.items()
             for lang in counts.languages
         }
-        whole = self._with_components({of: one for of, one in weighted.items() if one.n_components}, parts, folder)
-
-        def fitted(name: str, lang: str, _: BagEmbedding) -> BagEmbedding:
-            return whole.get((name, lang), weighted[name, lang])
-
-        fit_counts(counts, plan.settings, fitted, normalize=plan.normalize).save(file)
+        with_components = {of: one for of, one in weighted.items() if one.n_components}
+        fitted = weighted | self._with_components(with_components, parts, folder)
+        embeddings = {name: {lang: fitted[name, lang] for lang in counts.languages} for name in unfitted}
+        Fits(embeddings, plan.settings.bm25().fit_counts(counts.terms)).save(file)
         return file
 
     def _with_components(
@@ -229,7 +229,7 @@ class _Job:
         fitted = {of: embedding.with_components(grams[of]) for of, embedding in weighted.items()}
         for of, embedding in fitted.items():
             write_atomically(states[of], state_to_bytes(embedding.state()))
-            mine = (part for part in parts if of[1] in _facts(part.part).languages)
+            mine = (part for part in parts if of[1] in self.facts[part.part.folder].languages)
             # a document or two tell, unless all are alike
             if not any(
                 result_of(submit(self.client, PartOfIndex.is_something_left, p, states[of], of[1])) for p in mine
@@ -244,14 +244,14 @@ class _Job:
         places = [folder / part.part.folder.name for part in parts]
         missing = [i for i, place in enumerate(places) if Piece.read(place) is None]
         tasks = [(parts[i], fits, places[i]) for i in missing]
-        total = sum(_facts(part.part).encoded for part in parts)
-        with progress_bar(total=total, label="writing", unit="doc") as bar:
-            bar.update(total - sum(_facts(parts[i].part).encoded for i in missing))
+        encoded = [self.facts[part.part.folder].encoded for part in parts]
+        with progress_bar(total=sum(encoded), label="writing", unit="doc") as bar:
+            bar.update(sum(encoded) - sum(encoded[i] for i in missing))
             for _, n in run_all(self.client, PartOfIndex.write, tasks):
                 bar.update(n)
         pieces = [_there(Piece.read(place), place) for place in places]
-        for piece, part in zip(pieces, parts, strict=True):
-            if piece.documents != _facts(part.part).encoded:
+        for piece, part, n in zip(pieces, parts, encoded, strict=True):
+            if piece.documents != n:
                 raise InputError(f"{part.part.folder} is damaged: remove {self.scratch} to start over.")
         return pieces
 

@@ -131,7 +131,7 @@ def fit(
     """
     counts = IndexCounts.of(batches(), len(table), n_terms)
 
-    def fitted(_: str, lang: str, embedding: BagEmbedding) -> BagEmbedding:
+    def fitted(embedding: BagEmbedding, lang: str) -> BagEmbedding:
         def bags_of_language() -> Iterator[Bags]:
             for batch in batches():
                 mine = batch.bags_of(lang)
@@ -140,28 +140,8 @@ def fit(
 
         return embedding.fit_batches(bags_of_language, table, counts.by_lang[lang], threads)
 
-    return fit_counts(counts, settings, fitted, normalize=normalize)
-
-
-def fit_counts(
-    counts: "IndexCounts",
-    settings: FitSettings,
-    fitted: Callable[[str, str, BagEmbedding], BagEmbedding],
-    *,
-    normalize: bool,
-) -> Fits:
-    """Fits of a corpus that was counted.
-
-    Args:
-        counts: The counts.
-        settings: How words weigh.
-        fitted: Given a name and a language, fits that embedding on the language's documents.
-        normalize: Use rows of length 1.
-    """
     unfitted = settings.embeddings(normalize=normalize)
-    embeddings = {
-        name: {lang: fitted(name, lang, embedding) for lang in counts.languages} for name, embedding in unfitted.items()
-    }
+    embeddings = {name: {lang: fitted(one, lang) for lang in counts.languages} for name, one in unfitted.items()}
     return Fits(embeddings, settings.bm25().fit_counts(counts.terms))
 
 
