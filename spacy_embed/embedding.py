@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from spacy_embed.bags import Bags
 from spacy_embed.corpus_counts import CorpusCounts
@@ -166,8 +167,10 @@ class BagEmbedding:
         if self.n_components == 0:
             return weighted
         gram = np.zeros((table.shape[1], table.shape[1]))
-        for of_batch in map_ahead(lambda bags: gram_matrix(weighted.reduce(bags, table)), batches(), threads):
-            gram += of_batch
+        # a batch is too small for BLAS to share out, and our own threads would wait for its
+        with threadpool_limits(1, "blas"):
+            for of_batch in map_ahead(lambda bags: gram_matrix(weighted.reduce(bags, table)), batches(), threads):
+                gram += of_batch
         found = weighted.with_components(gram)
         return found if any(found.transform(bags, table).any() for bags in batches()) else found.without_components()
 

@@ -12,6 +12,9 @@ from typer.core import TyperGroup
 from spacy_embed.errors import SpacyEmbedError
 from spacy_embed.retrieval.remote_url import as_named
 
+OWN_PROCESS = "own process"
+"""The context's object where a command has its process to itself."""
+
 _RESUMED = ("index", "add", "update", "distill", "train")
 """Commands that keep what an interrupted run has done."""
 

@@ -9,6 +9,7 @@ import typer
 
 from spacy_embed.cli.console import by_language, note, note_reading, pipelines_by_language, print_json, require_search
 from spacy_embed.cli.encoding import faults_reported, with_progress
+from spacy_embed.cli.exit_codes import OWN_PROCESS
 from spacy_embed.cli.places import CORPUS, NEW_INDEX, check_free, made_at
 from spacy_embed.errors import InputError, require
 from spacy_embed.retrieval.remote_url import as_named
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from spacy_embed.retrieval.vector_sources import Tables
 
 GIVEN_SOURCES = ("train", "distill", "spacy")
-_NOT_IN_CONFIGS = {"corpus", "out", "config", "as_json", "return"}
+_NOT_IN_CONFIGS = {"context", "corpus", "out", "config", "as_json", "return"}
 _FACTS = ("documents", "languages", "tokens", "covered", "without_vector")
 
 
@@ -86,6 +87,7 @@ def index_command(
         typer.Option(help="Defaults of the options, from an INI file.", callback=_read_config, is_eager=True),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    context: typer.Context = None,  # type: ignore[assignment]  # given by Typer, not by other commands
 ) -> None:
     """Make an index of a corpus: each document through its own language's pipeline."""
     started = time.perf_counter()
@@ -95,13 +97,11 @@ def index_command(
 
     settings = FitSettings(k1, b, idf, sublinear, tfidf_components, sif_a, sif_components)
     check_free(out, overwrite=overwrite)
-    source, tables = vector_source(vectors or [])
-    if scheduler and source == "train":
-        raise InputError("A cluster trains no vectors: train them first ('spacy-embed train'), and name the table.")
-    models = None
-    if senses is not None:
-        tables, models = sense_sources(senses, source, tables, lang)
-    with WorkerPool(workers) as pool, faults_reported(skip_bad, rejects, out) as report:
+    # before anything is read: forks are of a process that has done nothing but import
+    with (
+        WorkerPool(1 if scheduler else workers, forks=context is not None and context.obj is OWN_PROCESS) as pool,
+        faults_reported(skip_bad, rejects, out) as report,
+    ):
         from spacy_embed.pipeline.text_kernel import TextKernel
         from spacy_embed.retrieval.corpus import Corpus
         from spacy_embed.retrieval.encoded import text_batches
@@ -109,6 +109,12 @@ def index_command(
         from spacy_embed.retrieval.index_plan import IndexPlan
         from spacy_embed.retrieval.spool import Spool
 
+        source, tables = vector_source(vectors or [])
+        if scheduler and source == "train":
+            raise InputError("A cluster trains no vectors: train them first ('spacy-embed train'), and name the table.")
+        models = None
+        if senses is not None:
+            tables, models = sense_sources(senses, source, tables, lang)
         kernel = TextKernel(
             lang,
             pipelines_by_language(pipeline or []),

@@ -25,7 +25,7 @@ from spacy_embed.cli import (
     vectors,
     words,
 )
-from spacy_embed.cli.exit_codes import ReportingGroup
+from spacy_embed.cli.exit_codes import OWN_PROCESS, ReportingGroup
 
 app = typer.Typer(
     name="spacy-embed",
@@ -77,6 +77,10 @@ def options(
     """Options before the command."""
 
 
-def main() -> None:
-    """Run a command."""
-    app()
+def main(*, own_process: bool = False) -> None:
+    """Run a command.
+
+    Args:
+        own_process: Nothing else runs in this process, or has.
+    """
+    app(obj=OWN_PROCESS if own_process else None)

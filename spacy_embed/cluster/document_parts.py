@@ -22,7 +22,6 @@ DONE = "part.json"
 """In the folder of a part that is complete."""
 
 _SPOOL = "spool"
-_WORDS = "words.json"
 
 
 class DocumentFacts(NamedTuple):
@@ -97,7 +96,7 @@ class DocumentPart(NamedTuple):
             kernel = loaded_kernel(self.kernel)
             spool.add(_noted(kernel(batch), reading) for batch in text_batches(reading))
             reading.ids.write(making)
-            spool.words.save(making / _WORDS)
+            spool.word_numbers()
             facts = DocumentFacts(len(reading.ids), spool.languages, reading.faults_in_order())
             write_atomically(making / DONE, json.dumps(facts).encode())
         return facts
@@ -110,7 +109,8 @@ class DocumentPart(NamedTuple):
     @property
     def words(self) -> CorpusWords:
         """Its words, terms and languages."""
-        return CorpusWords.load(self.folder / _WORDS)
+        facts, spool = DocumentFacts.read_from(self.folder), self.spool
+        return CorpusWords.of(spool.keys, spool.terms, facts.languages if facts else {})
 
 
 def _noted(encoded: pa.RecordBatch, reading: SplitReading) -> pa.RecordBatch:

@@ -60,7 +60,7 @@ class PartOfIndex(NamedTuple):
         """From the part's own numbers to rows and terms, kept for the next pass."""
         files = [self.vocabulary.parent / ROWS / f"{self.part.folder.name}.{of}.npy" for of in RowMapping._fields]
         if not all(file.exists() for file in files):
-            for file, rows in zip(files, RowMapping.of(*self.part.spool.stored_words(), self.reader), strict=True):
+            for file, rows in zip(files, RowMapping.of(self.part.spool.word_numbers().words, self.reader), strict=True):
                 write_array(file, rows)
         return RowMapping(*(np.load(file, allow_pickle=False) for file in files))
 

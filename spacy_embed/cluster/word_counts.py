@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spacy_embed.atomic_files import replaced_file
+from spacy_embed.retrieval.arrow_files import read_batches, write_batches
 from spacy_embed.types import Ints1d, Rows
 
 
@@ -39,19 +39,13 @@ class WordCounts(NamedTuple):
     def write(self, file: Path) -> None:
         """Replace a file."""
         batch = pa.record_batch({"word": self.words, "count": pa.array(self.counts)})
-        with (
-            replaced_file(file) as temporary,
-            pa.OSFile(str(temporary), "wb") as sink,
-            pa.ipc.new_file(sink, batch.schema) as writer,
-        ):
-            writer.write_batch(batch)
+        write_batches(file, batch.schema, [batch])
 
     @classmethod
     def read(cls, file: Path) -> "WordCounts":
         """What ``write`` wrote. Raises OSError or ValueError when it is not that."""
-        with pa.OSFile(str(file)) as source:
-            table = pa.ipc.open_file(source).read_all()
-        return cls(_one_array(table.column("word").chunks), table.column("count").to_numpy())
+        (batch,) = read_batches(file)
+        return cls(batch.column("word"), batch.column("count").to_numpy())
 
 
 def _one_array(arrays: Sequence[pa.Array]) -> pa.Array:

@@ -264,5 +264,7 @@ def _document(given: Mapping[str, Any] | Doc) -> Document:
         fields = given
     if fields.get("_id", fields.get("id")) in (None, ""):
         raise InputError("A document needs an id to be added: give 'id' in its fields, or doc.user_data['id'].")
-    (document,) = document_of(dict(fields), "documents", 0, "", refuse)
+    document = document_of(dict(fields), "documents", 0, "", refuse)
+    # what is faulty was refused
+    assert document is not None
     return document

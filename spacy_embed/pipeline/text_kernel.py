@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,12 +16,13 @@ from spacy_embed.errors import InputError, MissingExtraError
 from spacy_embed.pipeline.batch_forms import EncodedTexts, StringBags, encode_texts
 from spacy_embed.pipeline.form_options import LANGUAGES
 from spacy_embed.pipeline.language_pipelines import check_language, default_pipeline, load_pipeline, lookup_forms_of
-from spacy_embed.pipeline.sense_forms import sense_forms
 from spacy_embed.pipeline.spacy_table import SpacyTable
 from spacy_embed.retrieval.encoded import ENCODED, key_of, list_columns
 from spacy_embed.retrieval.language_detection import detect_language
-from spacy_embed.retrieval.sense_sources import SenseModels
 from spacy_embed.types import Ints1d
+
+if TYPE_CHECKING:
+    from spacy_embed.retrieval.sense_sources import SenseModels
 
 AUTO = "auto"
 
@@ -48,7 +49,7 @@ class TextKernel:
         candidates: Iterable[str] = LANGUAGES,
         sequences: bool = False,
         keep_going: bool = False,
-        senses: SenseModels | None = None,
+        senses: "SenseModels | None" = None,
     ) -> None:
         self.pipelines = dict(pipelines or {})
         self.language = language if language == AUTO else check_language(language, self.pipelines)
@@ -175,7 +176,12 @@ class TextKernel:
 
     def _in_senses(self, language: str, forms: StringBags) -> StringBags:
         table = self.senses.table(language) if self.senses else None
-        return sense_forms(forms, table, self.senses.choice) if self.senses and table else forms
+        if self.senses is None or table is None:
+            return forms
+        # workers import no more than they use
+        from spacy_embed.pipeline.sense_forms import sense_forms
+
+        return sense_forms(forms, table, self.senses.choice)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_loaded": {}}

@@ -5,7 +5,9 @@ import importlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
+import warnings
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -24,12 +26,16 @@ class WorkerPool:
 
     Args:
         workers: How many; 1 for none beside this one.
+        forks: This process has done nothing yet but import: where that is possible, workers are forks of it, which are
+            ready at once.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, *, forks: bool = False) -> None:
         self.workers = workers
         self._pool: ProcessPoolExecutor | None = None
-        if workers > 1:
+        if workers > 1 and forks and _can_fork():
+            self._pool = _forked(workers)
+        elif workers > 1:
             self._pool = ProcessPoolExecutor(workers, _start_method(), initializer=_begin)
 
     def __enter__(self) -> "WorkerPool":
@@ -93,6 +99,23 @@ def _uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
     if interruptions and callable(before):
         before(*interruptions[0])
+
+
+def _can_fork() -> bool:
+    # elsewhere system libraries do not stand it; Lance's threads begin with its import
+    return sys.platform == "linux" and threading.active_count() == 1 and "lance" not in sys.modules
+
+
+def _forked(workers: int) -> ProcessPoolExecutor:
+    importlib.import_module(_KERNEL)
+    collect_rarely()
+    pool = ProcessPoolExecutor(workers, get_context("fork"), initializer=_begin)
+    with _uninterrupted(), warnings.catch_warnings():
+        # what threads there are, imports have made: BLAS and the allocator see to forks themselves
+        warnings.simplefilter("ignore", DeprecationWarning)
+        # the first task starts them all
+        pool.submit(_kernels.clear)
+    return pool
 
 
 def _start_method() -> BaseContext:

@@ -32,6 +32,7 @@ from spacy_embed.retrieval.spool import report_faults
 from spacy_embed.retrieval.text_lines import Fault, Report, refuse
 from spacy_embed.retrieval.vector_sources import Tables
 from spacy_embed.types import Ints1d
+from spacy_embed.vectors.key_index import pack_words
 
 COMMIT_EVERY = 10_000
 _COMMIT_BYTES = 64_000_000
@@ -222,7 +223,7 @@ class IndexWriter:
         reader = GenerationReader(writer.folder, writer.manifest)
         keys = reader.keys("keys").missing(_strings(batches, "keys"))
         writer.add_words(self.words.new_words(keys, reader))
-        writer.add_terms(reader.keys("term_names").missing(_strings(batches, "terms")))
+        writer.add_terms(pack_words(reader.keys("term_names").missing(_strings(batches, "terms"))))
         reader = GenerationReader(writer.folder, writer.sync_vocabulary())
         vocabulary, term_names = reader.keys("keys"), reader.keys("term_names")
 

@@ -107,8 +107,11 @@ class CorpusFiles(NamedTuple):
         elif self.kind == "lines":
             yield from read_text_lines([file], self.root, report, place, part)
         else:
-            for document in read_file(file, report, place, part):
-                yield document._replace(id=f"{file.parent.name}/{document.id}") if self.is_nested else document
+            documents = read_file(file, report, place, part)
+            if not self.is_nested:
+                yield from documents
+            for document in documents:
+                yield document._replace(id=f"{file.parent.name}/{document.id}")
 
 
 def corpus_files(path: Path, *, lines: bool = False) -> CorpusFiles:

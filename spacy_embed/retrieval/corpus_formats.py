@@ -4,6 +4,7 @@ import csv
 import json
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,9 +14,7 @@ from spacy_embed.retrieval.text_lines import Fault, FilePart, ReadingPlace, Repo
 TEXT_SUFFIXES = (".txt", ".txt.gz")
 _JSON_SUFFIXES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 _CSV_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
-_ID_FIELDS = ("_id", "id")
-_LANGUAGE_FIELDS = ("lang", "language")
-_OWN_FIELDS = {*_ID_FIELDS, *_LANGUAGE_FIELDS, "title", "text", "metadata"}
+_OWN_FIELDS = {"_id", "id", "lang", "language", "title", "text", "metadata"}
 
 
 class Document(NamedTuple):
@@ -67,36 +66,60 @@ def read_pipe(path: Path, report: Report) -> Iterator[Document]:
         if is_json is None:
             is_json = line.lstrip().startswith("{")
         if is_json:
-            yield from _document_of_line(line, name, number, report)
+            document = _document_of_line(line, name, number, report)
+            if document is not None:
+                yield document
         else:
             yield Document(str(number), "", "", line, {}, f"{name}, line {number}")
 
 
-def _document_of_line(line: str, file: str, number: int, report: Report) -> Iterator[Document]:
+def _document_of_line(line: str, file: str, number: int, report: Report) -> Document | None:
     try:
-        fields = json.loads(line)
+        fields = _parsed(line)
     except (ValueError, RecursionError) as error:
         report(Fault(file, number, f"not valid JSON ({error}). Correct or remove the line.", line))
-    else:
-        yield from document_of(fields, file, number, str(number), report, line)
+        return None
+    return document_of(fields, file, number, str(number), report, line)
+
+
+_raw_decode = json.JSONDecoder().raw_decode
+
+
+def _parsed(line: str) -> Any:
+    # what is nothing but an object, which most lines are, without json's search for white space around it
+    if line.startswith("{"):
+        with suppress(ValueError):
+            fields, end = _raw_decode(line)
+            if end == len(line):
+                return fields
+    return json.loads(line)
 
 
 def document_of(
     fields: Any, file: str, number: int, fallback_id: str, report: Report, content: str = ""
-) -> Iterator[Document]:
+) -> Document | None:
     """The document that a row of fields describes; none when it is faulty and ``report`` lets that pass."""
     reason = _fault(fields, may_hold_surrogates=not content or "\\u" in content)
     if reason:
         report(Fault(file, number, reason, content or json.dumps(fields, default=str)))
-        return
-    identifier = next((fields[name] for name in _ID_FIELDS if fields.get(name) not in (None, "")), fallback_id)
-    lang = next((fields[name] for name in _LANGUAGE_FIELDS if fields.get(name)), "")
+        return None
+    identifier = fields.get("_id")
+    if identifier in (None, ""):
+        identifier = fields.get("id")
+    if identifier in (None, ""):
+        identifier = fallback_id
+    lang = fields.get("lang") or fields.get("language") or ""
+    where = f"{file}, line {number}" if number else file
+    return Document(str(identifier), str(lang), fields.get("title") or "", fields["text"], _metadata(fields), where)
+
+
+def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
+    if _OWN_FIELDS.issuperset(fields) and "metadata" not in fields:
+        return {}
     metadata = fields.get("metadata")
     if not isinstance(metadata, dict):
         metadata = {} if metadata is None else {"metadata": metadata}
-    metadata = {**{key: value for key, value in fields.items() if key not in _OWN_FIELDS}, **metadata}
-    where = f"{file}, line {number}" if number else file
-    yield Document(str(identifier), str(lang), fields.get("title") or "", fields["text"], metadata, where)
+    return {**{key: value for key, value in fields.items() if key not in _OWN_FIELDS}, **metadata}
 
 
 def _fault(fields: Any, *, may_hold_surrogates: bool) -> str:
@@ -125,8 +148,11 @@ def _fault(fields: Any, *, may_hold_surrogates: bool) -> str:
 def _json_documents(
     path: Path, report: Report, place: ReadingPlace, part: FilePart | None = None
 ) -> Iterator[Document]:
+    name = str(path)
     for number, line in read_lines(path, report, place, part=part):
-        yield from _document_of_line(line, str(path), number, report)
+        document = _document_of_line(line, name, number, report)
+        if document is not None:
+            yield document
 
 
 def _csv_documents(path: Path, report: Report, place: ReadingPlace) -> Iterator[Document]:
@@ -160,7 +186,9 @@ def _csv_documents(path: Path, report: Report, place: ReadingPlace) -> Iterator[
         elif values:
             number += 1
             fields = dict(zip(header, [*values, *[None] * (len(header) - len(values))], strict=True))
-            yield from document_of(fields, str(path), lines.number, str(number), report)
+            document = document_of(fields, str(path), lines.number, str(number), report)
+            if document is not None:
+                yield document
 
 
 class _CsvLines:
@@ -208,7 +236,9 @@ def _parquet_documents(
             place.advance(path.stat().st_size * batch.num_rows / file.metadata.num_rows)
             for fields in batch.to_pylist():
                 number += 1
-                yield from document_of(fields, str(path), number, str(number), report)
+                document = document_of(fields, str(path), number, str(number), report)
+                if document is not None:
+                    yield document
     except InputError:
         raise
     except (OSError, ValueError, KeyError, NotImplementedError) as error:

@@ -1,11 +1,12 @@
 """What an index must know of a corpus before its documents: the words, terms and languages."""
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from spacy_embed.atomic_files import write_atomically
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from spacy_embed.retrieval.encoded import SEPARATOR
 
 
 @dataclass(frozen=True)
@@ -14,12 +15,12 @@ class CorpusWords:
 
     Attributes:
         forms: The lookup forms of each language, ascending; languages ascending.
-        terms: BM25's terms, ascending.
+        terms: BM25's terms, ascending; large strings.
         languages: Documents by language, in order of first appearance.
     """
 
     forms: dict[str, list[str]]
-    terms: list[str]
+    terms: pa.Array
     languages: dict[str, int]
 
     @property
@@ -27,14 +28,14 @@ class CorpusWords:
         """How many there are."""
         return sum(self.languages.values())
 
-    def save(self, file: Path) -> None:
-        """Write them in one step."""
-        write_atomically(file, json.dumps(asdict(self), ensure_ascii=False).encode("utf-8", "surrogatepass"))
-
     @classmethod
-    def load(cls, file: Path) -> "CorpusWords":
-        """Read them."""
-        return cls(**json.loads(file.read_text(encoding="utf-8", errors="surrogatepass")))
+    def of(cls, keys: pa.Array, terms: pa.Array, languages: Mapping[str, int]) -> "CorpusWords":
+        """From distinct keys, ``lang:form``, and terms, in any order."""
+        forms: dict[str, list[str]] = {lang: [] for lang in sorted(languages)}
+        for key in _ascending(keys).to_pylist():
+            lang, _, form = key.partition(SEPARATOR)
+            forms[lang].append(form)
+        return cls(forms, _ascending(terms), dict(languages))
 
     @classmethod
     def merge(cls, parts: "Sequence[CorpusWords]") -> "CorpusWords":
@@ -46,6 +47,11 @@ class CorpusWords:
                 languages[lang] = languages.get(lang, 0) + n
         return cls(
             {lang: sorted(set().union(*(part.forms.get(lang, ()) for part in parts))) for lang in langs},
-            sorted(set().union(*(part.terms for part in parts))),
+            _ascending(pc.unique(pa.chunked_array([part.terms for part in parts]))),
             languages,
         )
+
+
+def _ascending(strings: pa.Array) -> pa.Array:
+    # by bytes of UTF-8, which is by code points
+    return strings.take(pc.array_sort_indices(strings))

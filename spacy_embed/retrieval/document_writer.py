@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from spacy_embed.bags import Bags
 from spacy_embed.embedding import unit_rows
-from spacy_embed.retrieval.encoded import list_columns
+from spacy_embed.retrieval.encoded import list_columns, packed
 from spacy_embed.retrieval.fits import Fits, embed
 from spacy_embed.retrieval.generation import DOCUMENT_FIELDS, array_layouts
 from spacy_embed.retrieval.growing_array import GrowingArray
@@ -125,7 +125,7 @@ class DocumentWriter:
             self._add_bags("bags", bags)
             self._add_bags("terms", weighted_terms)
             self._add_languages(documents.column("lang").to_pylist())
-            self.keys["ids"].append(documents.column("id").to_pylist())
+            self.keys["ids"].append(packed(documents.column("id")))
             self.sums["tokens"] += int(np.sum(documents.column("tokens").to_numpy(zero_copy_only=False)))
             self.sums["found"] += found_tokens(bags)
             self.sums["without_vector"] += int((bags.sizes == 0).sum())

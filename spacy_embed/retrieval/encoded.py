@@ -1,7 +1,7 @@
 """What passes between the corpus, the encoding workers and the store: Arrow record batches.
 
-A kernel turns batches of ``TEXTS`` into batches of ``encoded_schema()``, one row a document, in any process. Its
-dictionaries are those of one batch; ``Vocabulary`` turns them into ids of the whole corpus.
+A kernel turns batches of ``TEXTS`` into batches of ``ENCODED``, one row a document, in any process. Its dictionaries
+are those of one batch; see ``word_numbers`` for the numbers that words get in the whole corpus.
 """
 
 import json
@@ -16,6 +16,7 @@ import pyarrow as pa
 from spacy_embed.bags import Bags
 from spacy_embed.retrieval.corpus_formats import Document
 from spacy_embed.types import Rows
+from spacy_embed.vectors.key_index import PackedWords
 
 TEXTS = pa.schema([(name, pa.string()) for name in ("id", "lang", "title", "text", "metadata", "where")])
 """Documents as read; ``lang`` may be empty, ``metadata`` is a JSON object, ``where`` is for messages."""
@@ -112,6 +113,16 @@ def list_columns(bags: Bags) -> tuple[pa.ListArray, pa.ListArray]:
         pa.ListArray.from_arrays(offsets, pa.array(bags.rows)),
         pa.ListArray.from_arrays(offsets, pa.array(bags.weights)),
     )
+
+
+def packed(strings: pa.Array) -> PackedWords:
+    """The bytes and offsets of an array of strings without nulls, which are not copied."""
+    whole = strings.cast(pa.large_string())
+    _, offsets, text = whole.buffers()
+    if offsets is None or not len(whole):
+        return PackedWords(np.empty(0, np.uint8), np.zeros(1, np.int64))
+    ends = np.frombuffer(offsets, np.int64)[whole.offset : whole.offset + len(whole) + 1]
+    return PackedWords(np.frombuffer(text or b"", np.uint8)[ends[0] : ends[-1]], ends - ends[0])
 
 
 class Vocabulary:

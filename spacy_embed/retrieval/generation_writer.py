@@ -19,6 +19,7 @@ from spacy_embed.retrieval.growing_keys import Runs, layouts
 from spacy_embed.retrieval.manifest import Manifest
 from spacy_embed.retrieval.postings import Postings, plan_ranges, write_postings
 from spacy_embed.types import Doubles1d, Floats2d, Ints1d, Rows
+from spacy_embed.vectors.key_index import PackedWords, pack_words
 
 _LAST_VERSION = 2**64 - 1
 """Lance names the files of its versions by what is left to this, the newest first."""
@@ -61,14 +62,14 @@ class GenerationWriter(DocumentWriter):
 
     def add_words(self, words: NewWords) -> None:
         """Add to the vocabulary."""
-        self.keys["keys"].append(words.keys)
+        self.keys["keys"].append(pack_words(words.keys))
         self.arrays["keys.rows"].append(words.rows)
         self.arrays["vectors"].append(words.vectors)
         norms: Doubles1d = np.sqrt(np.einsum("ij,ij->i", words.vectors, words.vectors, dtype=np.float64))
         self.arrays["vectors.norms"].append(norms)
         self.arrays["vectors.origins"].append(words.origins)
 
-    def add_terms(self, names: list[str]) -> None:
+    def add_terms(self, names: PackedWords) -> None:
         """Add terms of BM25."""
         self.keys["term_names"].append(names)
 

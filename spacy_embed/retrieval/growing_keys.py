@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spacy_embed.atomic_files import write_atomically
 from spacy_embed.retrieval.growing_array import EMPTY, Extent, GrowingArray, Layout, check_size, map_array
 from spacy_embed.types import Rows
-from spacy_embed.vectors.key_index import KeyIndex, encode_words, word_hashes
+from spacy_embed.vectors.key_index import KeyIndex, PackedWords, pack_words, text_hashes
 
 TEXT = Layout("<u1")
 OFFSETS = Layout("<i8")
@@ -59,11 +59,14 @@ class GrowingKeys:
 
     def positions(self, words: Sequence[str]) -> Rows:
         """int32[n], the last position of each string, -1 where it is not there."""
-        encoded = encode_words(words)
-        hashes = word_hashes(encoded)
-        found = np.full(len(encoded), -1, np.int32)
+        return self.locate(pack_words(words))
+
+    def locate(self, words: PackedWords) -> Rows:
+        """``positions`` of packed strings."""
+        hashes = text_hashes(words.text, words.sizes)
+        found = np.full(len(hashes), -1, np.int32)
         for run in self.runs:
-            found = np.maximum(found, run.locate(encoded, hashes))
+            found = np.maximum(found, run.locate(words, hashes))
         return found
 
     def missing(self, words: Sequence[str]) -> list[str]:
@@ -72,12 +75,13 @@ class GrowingKeys:
 
     def find(self, words: Sequence[str]) -> Rows:
         """int32[n], the row of each string, -1 where it is not there or has none."""
-        positions = self.positions(words)
-        return (
-            np.where(positions >= 0, self.word_rows[positions], np.int32(-1)).astype(np.int32)
-            if len(self)
-            else positions
-        )
+        return self.rows_at(self.positions(words))
+
+    def rows_at(self, positions: Rows) -> Rows:
+        """int32[n], the row of the string at each position, -1 for a position of -1 or a string that has none."""
+        if not len(self):
+            return positions
+        return np.where(positions >= 0, self.word_rows[positions], np.int32(-1)).astype(np.int32)
 
 
 def layouts(name: str) -> dict[str, Layout]:
@@ -136,13 +140,12 @@ class KeysWriter:
     def __len__(self) -> int:
         return self.offsets.extent.items - 1
 
-    def append(self, words: Sequence[str]) -> None:
+    def append(self, words: PackedWords) -> None:
         """Add strings at the end."""
-        encoded = encode_words(words)
         start = self.text.extent.items
-        self.text.append(np.frombuffer(b"".join(encoded), np.uint8))
-        self.offsets.append(start + np.cumsum([len(word) for word in encoded], dtype=np.int64))
-        self._new.append(word_hashes(encoded))
+        self.text.append(words.text)
+        self.offsets.append(start + words.offsets[1:])
+        self._new.append(text_hashes(words.text, words.sizes))
 
     def append_list(self, folder: Path, n: int, extents: dict[str, Extent]) -> None:
         """Add the strings that another writer of the same name has written in one go.
@@ -169,7 +172,7 @@ class KeysWriter:
         """One run over all that is there, whatever runs there were."""
         keys = open_keys(self.folder, self.name, self._extents(), ())
         self.runs = []
-        self._new = [word_hashes(encode_words(keys.all()))] if len(keys) else []
+        self._new = [text_hashes(keys.whole.text, np.diff(keys.whole.offsets))] if len(keys) else []
 
     def _extents(self) -> dict[str, Extent]:
         return {f"{self.name}.text": self.text.extent, f"{self.name}.offsets": self.offsets.extent}

@@ -2,7 +2,7 @@
 
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from spacy_embed.progress import progress_bar
 from spacy_embed.retrieval import manifest as files
 from spacy_embed.retrieval.corpus_words import CorpusWords
 from spacy_embed.retrieval.document_writer import MappedBatch
-from spacy_embed.retrieval.encoded import list_bags
+from spacy_embed.retrieval.encoded import list_bags, packed
 from spacy_embed.retrieval.fits import CountedBatch, Fits, fit
 from spacy_embed.retrieval.generation import DOCUMENT_FIELDS, GenerationReader
 from spacy_embed.retrieval.generation_writer import GenerationWriter
@@ -30,6 +30,7 @@ from spacy_embed.retrieval.origin import save_origin
 from spacy_embed.retrieval.sense_sources import record
 from spacy_embed.retrieval.spool import Spool, refuse_empty, spooled_bags
 from spacy_embed.retrieval.vector_sources import Tables, provenance, vocabulary_of
+from spacy_embed.retrieval.word_numbers import Dictionaries
 from spacy_embed.threads import map_ahead
 from spacy_embed.types import Rows
 from spacy_embed.vectors.sense_table import SenseTable
@@ -107,7 +108,7 @@ def _make_generation(
     tables = tables_of(plan, words.forms, scratch / "distilling", spool.sequences)
     manifest = begin_generation(folder, plan, words, tables, save_pipelines)
     reader = GenerationReader(folder, manifest)
-    mapping = RowMapping.of(list(spool.keys.ids), list(spool.terms.ids), reader)
+    mapping = RowMapping.of(spool.word_numbers().words, reader)
     fits = fit(
         lambda: counted_batches(spool, mapping, threads),
         reader.array("vectors"),
@@ -169,7 +170,7 @@ def begin_generation(
             writer.add_words(new_words)
         if not writer.n_rows:
             _refuse_no_coverage(words)
-        writer.add_terms(words.terms)
+        writer.add_terms(packed(words.terms))
         return writer.sync_vocabulary()
 
 
@@ -201,9 +202,10 @@ class RowMapping(NamedTuple):
     """int32[terms]"""
 
     @classmethod
-    def of(cls, keys: Sequence[str], terms: Sequence[str], reader: GenerationReader) -> "RowMapping":
+    def of(cls, words: Dictionaries, reader: GenerationReader) -> "RowMapping":
         """Look up the words and terms of a spool in a vocabulary that holds them."""
-        return cls(reader.keys("keys").find(keys), reader.keys("term_names").positions(terms))
+        keys = reader.keys("keys")
+        return cls(keys.rows_at(keys.locate(packed(words.keys))), reader.keys("term_names").locate(packed(words.terms)))
 
 
 def counted_batches(spool: Spool, mapping: RowMapping, threads: int = 1) -> Iterator[CountedBatch]:

@@ -1,22 +1,29 @@
-"""An encoded corpus in a folder of chunks: flat in memory, read as often as fitting needs, resumed after a kill."""
+"""An encoded corpus in a folder of chunks: flat in memory, read as often as fitting needs, resumed after a kill.
+
+A chunk is two files of Arrow batches: documents, whose words are places in the dictionary of their batch, and the
+dictionaries. The words are numbered once all chunks are there, in a folder of their own (see ``word_numbers``).
+"""
 
 import json
 import shutil
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from spacy_embed.atomic_files import fsync, write_atomically
+from spacy_embed.atomic_files import write_atomically
 from spacy_embed.bags import Bags
 from spacy_embed.errors import InputError
+from spacy_embed.retrieval.arrow_files import read_batches, write_batches
 from spacy_embed.retrieval.corpus_formats import Document
 from spacy_embed.retrieval.corpus_words import CorpusWords
-from spacy_embed.retrieval.encoded import SEPARATOR, Vocabulary, json_text, list_bags, list_columns
+from spacy_embed.retrieval.encoded import SEPARATOR, json_text, list_bags, list_columns
 from spacy_embed.retrieval.text_lines import Fault, Report, refuse
+from spacy_embed.retrieval.word_numbers import Dictionaries, WordNumbers
 from spacy_embed.training.sequences import Numbering, SequenceBlock, TokenSequences
 
 _KEPT = ("id", "lang", "title", "text", "metadata", "where", "tokens", "fault", "given_lang")
@@ -24,6 +31,9 @@ _COMPARED = ("id", "given_lang", "title", "text", "metadata")
 _CHUNK_ROWS = 8192
 _CHUNK_BYTES = 32_000_000
 _JOB = "job.json"
+_NUMBERED = "numbered"
+_COUNTS = {"keys": "key_counts", "terms": "term_counts"}
+_DICTIONARY = pa.schema([("word", pa.string())])
 
 
 class Spool:
@@ -42,6 +52,7 @@ class Spool:
             self._chunks = _chunks_in_order(folder)
             for stale in set(folder.glob("*.arrow")) - set(self._chunks):
                 stale.unlink()
+            shutil.rmtree(folder / _NUMBERED, ignore_errors=True)
         else:
             shutil.rmtree(folder)
             folder.mkdir()
@@ -50,39 +61,49 @@ class Spool:
     def _begin(self, folder: Path, report: Report) -> None:
         self.folder = folder
         self.report = report
-        self.keys = Vocabulary()
-        self.terms = Vocabulary()
         self.languages: dict[str, int] = {}
         self.documents = 0
         self._chunks = []
 
     @classmethod
     def finished(cls, folder: Path) -> "Spool":
-        """What another process has spooled, for ``batches``: without its words, which take long to load.
+        """What another process has spooled, its words numbered, for ``batches``, ``keys`` and ``terms``.
 
         Nothing is written or removed there. Raises InputError when it is gone.
         """
-        if _read_job(folder) is None:
+        if _read_job(folder) is None or not (folder / _NUMBERED).is_dir():
             raise InputError(f"{folder} cannot be read: it was removed meanwhile, or this machine does not see it.")
         spool = cls.__new__(cls)
         spool._begin(folder, lambda _: None)
         spool._chunks = _chunks_in_order(folder)
         return spool
 
-    def stored_words(self) -> tuple[list[str], list[str]]:
-        """Words and terms by their numbers, as the chunks hold them."""
-        keys: list[str] = []
-        terms: list[str] = []
+    def word_numbers(self) -> WordNumbers:
+        """The numbers of all words, given when they are first asked for."""
+        folder = self.folder / _NUMBERED
+        return WordNumbers(folder) if folder.is_dir() else WordNumbers.make(folder, self._dictionaries())
+
+    def _dictionaries(self) -> Iterator[Dictionaries]:
         for chunk in self._chunks:
-            for words, strings in zip(_read(_words_of(chunk)), (keys, terms), strict=True):
-                strings += words.column("word").to_pylist()
-        return keys, terms
+            columns = (batch.column("word") for batch in read_batches(_words_of(chunk)))
+            for keys in columns:
+                yield Dictionaries(keys, next(columns))
+
+    @property
+    def keys(self) -> pa.Array:
+        """The words by their numbers, ``lang:form``; large strings."""
+        return self.word_numbers().words.keys
+
+    @property
+    def terms(self) -> pa.Array:
+        """The terms by their numbers; large strings."""
+        return self.word_numbers().words.terms
 
     def rest(self, documents: Iterable[Document]) -> Iterator[Document]:
         """The documents that are still to be encoded; from the first chunk that differs on, chunks are thrown away."""
         stream = iter(documents)
         for number, chunk in enumerate(self._chunks):
-            expected = [batch.select(list(_COMPARED)).to_pylist() for batch in _read(chunk)]
+            expected = [batch.select(list(_COMPARED)).to_pylist() for batch in read_batches(chunk)]
             rows = [row for batch in expected for row in batch]
             here = list(islice(stream, len(rows)))
             if rows != [_compared(document) for document in here]:
@@ -96,18 +117,15 @@ class Spool:
         yield from stream
 
     def _take_in(self, chunk: Path) -> None:
-        for words, vocabulary in zip(_read(_words_of(chunk)), (self.keys, self.terms), strict=True):
-            vocabulary.add(words.column("word").to_pylist())
-            vocabulary.take_new()
-        for batch in _read(chunk):
+        for batch in read_batches(chunk):
             report_faults(batch, self.report)
             self._count(batch)
 
     def _count(self, batch: pa.RecordBatch) -> None:
-        for lang, fault in zip(batch.column("lang").to_pylist(), batch.column("fault").to_pylist(), strict=True):
-            if not fault:
-                self.languages[lang] = self.languages.get(lang, 0) + 1
-                self.documents += 1
+        counts = pc.value_counts(_without_faults(batch).column("lang"))
+        for lang, n in zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True):
+            self.languages[lang] = self.languages.get(lang, 0) + n
+            self.documents += n
 
     def add(self, batches: Iterable[pa.RecordBatch]) -> None:
         """Write encoded batches.
@@ -117,13 +135,9 @@ class Spool:
         """
         waiting: list[pa.RecordBatch] = []
         for batch in batches:
-            bags = self.keys.bags(batch.column("keys"), batch.column("key_counts"))
-            terms = self.terms.bags(batch.column("terms"), batch.column("term_counts"))
-            columns = [*(batch.column(name) for name in _KEPT), *list_columns(bags), *list_columns(terms)]
-            spooled = pa.record_batch(columns, names=[*_KEPT, "keys", "key_counts", "terms", "term_counts"])
-            report_faults(spooled, self.report)
-            self._count(spooled)
-            waiting.append(spooled)
+            report_faults(batch, self.report)
+            self._count(batch)
+            waiting.append(batch)
             if sum(b.num_rows for b in waiting) >= _CHUNK_ROWS or sum(b.nbytes for b in waiting) >= _CHUNK_BYTES:
                 self._write_chunk(waiting)
                 waiting = []
@@ -132,41 +146,36 @@ class Spool:
 
     def _write_chunk(self, batches: list[pa.RecordBatch]) -> None:
         chunk = self.folder / f"{len(self._chunks):06d}.arrow"
-        words = [
-            pa.record_batch([pa.array(vocabulary.take_new(), pa.string())], names=["word"])
-            for vocabulary in (self.keys, self.terms)
-        ]
+        documents = [_over_places(batch) for batch in batches]
+        shutil.rmtree(self.folder / _NUMBERED, ignore_errors=True)
         # the words first: a chunk is there once its documents are
-        for file, of_file in ((_words_of(chunk), words), (chunk, batches)):
-            temporary = file.with_suffix(".tmp")
-            with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, of_file[0].schema) as writer:
-                for batch in of_file:
-                    writer.write_batch(batch)
-            fsync(temporary)
-            temporary.replace(file)
+        write_batches(_words_of(chunk), _DICTIONARY, (words for batch in batches for words in _dictionaries_of(batch)))
+        write_batches(chunk, documents[0].schema, documents)
         self._chunks.append(chunk)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The batches that were spooled, documents that could not be encoded left out."""
-        for chunk in self._chunks:
-            for batch in _read(chunk):
-                faults = batch.column("fault").to_pylist()
-                yield batch.filter(pa.array([not fault for fault in faults])) if any(faults) else batch
+        """The batches that were spooled, over the numbers of words, without documents that could not be encoded."""
+        chunks = (batch for chunk in self._chunks for batch in read_batches(chunk))
+        for batch, of_batch in zip_longest(chunks, self.word_numbers().of_batches()):
+            if batch is None or of_batch is None:
+                raise InputError(f"{self.folder} is damaged, a file is gone: remove it and run the command again.")
+            for name, numbers in of_batch._asdict().items():
+                bags = list_bags(batch.column(name), batch.column(_COUNTS[name]))
+                rows, _ = list_columns(Bags(numbers[bags.rows], bags.weights, bags.offsets))
+                batch = batch.set_column(batch.schema.get_field_index(name), name, rows)
+            yield _without_faults(batch)
 
     @property
     def words(self) -> CorpusWords:
         """What an index is to know."""
-        forms: dict[str, list[str]] = {lang: [] for lang in sorted(self.languages)}
-        for key in sorted(self.keys.ids):
-            lang, _, form = key.partition(SEPARATOR)
-            forms[lang].append(form)
-        return CorpusWords(forms, sorted(self.terms.ids), dict(self.languages))
+        return CorpusWords.of(self.keys, self.terms, self.languages)
 
     def sequences(self, lang: str) -> TokenSequences:
         """The forms of each document of a language, in running order."""
         numbering = Numbering()
-        own = np.full(len(self.keys), -1, np.int32)
-        for key, id_ in self.keys.ids.items():
+        keys = self.keys.to_pylist()
+        own = np.full(len(keys), -1, np.int32)
+        for id_, key in enumerate(keys):
             of_key, _, form = key.partition(SEPARATOR)
             if of_key == lang:
                 own[id_] = numbering.ids.setdefault(form, len(numbering.ids))
@@ -189,10 +198,27 @@ def spooled_bags(batch: pa.RecordBatch) -> Bags:
 
 def report_faults(batch: pa.RecordBatch, report: Report) -> None:
     """Report the documents of a batch that could not be encoded."""
-    faults = batch.column("fault").to_pylist()
-    for i in (i for i, fault in enumerate(faults) if fault):
-        text = batch.column("text")[i].as_py()
-        report(Fault.at(batch.column("where")[i].as_py(), faults[i], text))
+    for row in batch.select(["where", "fault", "text"]).filter(pc.not_equal(batch.column("fault"), "")).to_pylist():
+        report(Fault.at(row["where"], row["fault"], row["text"]))
+
+
+def _without_faults(batch: pa.RecordBatch) -> pa.RecordBatch:
+    is_good = pc.equal(batch.column("fault"), "")
+    # filtering copies
+    return batch if pc.all(is_good, min_count=0).as_py() else batch.filter(is_good)
+
+
+def _over_places(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """An encoded batch as a chunk holds it: its dictionaries left out."""
+    columns = {name: batch.column(name) for name in _KEPT}
+    for name, counts in _COUNTS.items():
+        columns[name], columns[counts] = list_columns(list_bags(batch.column(name), batch.column(counts)))
+    return pa.record_batch(columns)
+
+
+def _dictionaries_of(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    for name in _COUNTS:
+        yield pa.record_batch([batch.column(name).flatten().dictionary], schema=_DICTIONARY)
 
 
 def _compared(document: Document) -> dict[str, str]:
@@ -202,14 +228,6 @@ def _compared(document: Document) -> dict[str, str]:
 
 def _words_of(chunk: Path) -> Path:
     return chunk.with_suffix(".words")
-
-
-def _read(file: Path) -> Iterator[pa.RecordBatch]:
-    # not memory-mapped: pages of the file would count as memory of a long job
-    with pa.OSFile(str(file)) as source:
-        reader = pa.ipc.open_file(source)
-        for i in range(reader.num_record_batches):
-            yield reader.get_batch(i)
 
 
 def _read_job(folder: Path) -> Any:

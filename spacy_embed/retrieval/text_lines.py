@@ -132,7 +132,7 @@ def read_lines(
                     reason = f"not UTF-8 ({error.reason} at byte {error.start}). Convert the file."
                     report(Fault(name, number, reason, raw.decode("utf-8", "replace").rstrip("\r\n")))
                     continue
-                if blank or line.strip():
+                if blank or (line and not line.isspace()):
                     yield number, line.rstrip("\r\n")
     except FileNotFoundError as error:
         raise InputError(f"There is no file at {path}: check the path.") from error

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,20 +35,40 @@ def encode_words(words: Sequence[str]) -> list[bytes]:
     return [word.encode("utf-8", "surrogatepass") for word in words]
 
 
-def word_hashes(encoded: Sequence[bytes]) -> NDArray[np.uint64]:
-    """uint64[n], a stable hash of each UTF-8 word; two words may share one, so what it finds is compared.
+class PackedWords(NamedTuple):
+    """Words in UTF-8, one after the other, as Arrow keeps them: no Python object for each."""
 
-    The polynomial of its bytes in an odd number, modulo 2^64, stirred by the finalizer of MurmurHash3 (Appleby 2011).
-    """
-    sizes = np.fromiter(map(len, encoded), np.int64, len(encoded))
-    return text_hashes(np.frombuffer(b"".join(encoded), np.uint8), sizes)
+    text: Bytes1d
+    """uint8[bytes]"""
+    offsets: Ints1d
+    """int64[n + 1], where each word begins and ends; from 0."""
+
+    @property
+    def sizes(self) -> Ints1d:
+        """int64[n], bytes of each word."""
+        return np.diff(self.offsets)
+
+    @property
+    def n_words(self) -> int:
+        """How many there are."""
+        return len(self.offsets) - 1
+
+
+def pack_words(words: Sequence[str]) -> PackedWords:
+    """Words in UTF-8, lone surrogates let through."""
+    encoded = encode_words(words)
+    offsets = np.zeros(len(encoded) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)), out=offsets[1:])
+    return PackedWords(np.frombuffer(b"".join(encoded), np.uint8), offsets)
 
 
 def text_hashes(text: Bytes1d, sizes: Ints1d) -> NDArray[np.uint64]:
-    """``word_hashes`` of words that stand one after the other.
+    """uint64[n], a stable hash of each word; two words may share one, so what it finds is compared.
+
+    The polynomial of its bytes in an odd number, modulo 2^64, stirred by the finalizer of MurmurHash3 (Appleby 2011).
 
     Args:
-        text: uint8[bytes].
+        text: uint8[bytes], the words in UTF-8, one after the other.
         sizes: int64[n], bytes of each word.
     """
     hashes = np.empty(len(sizes), np.uint64)
@@ -105,9 +125,8 @@ class KeyIndex:
     @classmethod
     def build(cls, words: Sequence[str], word_rows: Rows) -> "KeyIndex":
         """Index distinct words."""
-        encoded = encode_words(words)
-        sizes = np.fromiter(map(len, encoded), np.int64, len(encoded))
-        return cls.of_text(np.frombuffer(b"".join(encoded), dtype=np.uint8), sizes, word_rows)
+        packed = pack_words(words)
+        return cls.of_text(packed.text, packed.sizes, word_rows)
 
     @classmethod
     def of_text(cls, text: Bytes1d, sizes: Ints1d, word_rows: Rows) -> "KeyIndex":
@@ -130,39 +149,39 @@ class KeyIndex:
 
     def positions(self, words: Sequence[str]) -> Rows:
         """int32[n], the table position of each word, -1 for a word that is not there."""
-        encoded = encode_words(words)
-        return self.locate(encoded, word_hashes(encoded))
+        packed = pack_words(words)
+        return self.locate(packed, text_hashes(packed.text, packed.sizes))
 
-    def locate(self, encoded: Sequence[bytes], hashes: NDArray[np.uint64]) -> Rows:
-        """``positions`` of UTF-8 words whose hashes are known; the last one of a word that stands there twice."""
+    def locate(self, words: PackedWords, hashes: NDArray[np.uint64]) -> Rows:
+        """``positions`` of words whose hashes are known; the last one of a word that stands there twice."""
         # sorted queries walk through the hashes once: several times as fast where these are many
         by_hash = np.argsort(hashes)
         starts, stops = np.empty(len(hashes), np.int64), np.empty(len(hashes), np.int64)
         starts[by_hash] = np.searchsorted(self.hashes, hashes[by_hash], side="left")
         stops[by_hash] = np.searchsorted(self.hashes, hashes[by_hash], side="right")
-        found = np.full(len(encoded), -1, np.int32)
+        found = np.full(len(hashes), -1, np.int32)
         left = np.flatnonzero(stops > starts)
         while len(left):
             stops[left] -= 1
             candidates = np.asarray(self.order)[stops[left]]
-            is_same = self._are(candidates, [encoded[i] for i in left.tolist()])
+            is_same = self._are(candidates, words, left)
             found[left[is_same]] = candidates[is_same]
             # words that share a hash
             left = left[~is_same & (stops[left] > starts[left])]
         return found
 
-    def _are(self, positions: Rows, encoded: Sequence[bytes]) -> NDArray[np.bool_]:
-        """bool[n], whether the words at some positions are these, in UTF-8."""
+    def _are(self, positions: Rows, words: PackedWords, which: Ints1d) -> NDArray[np.bool_]:
+        """bool[n], whether the words at some positions are some of these."""
         # plain views: slicing a memory map costs ten times as much
-        text, offsets = np.asarray(self.text), np.asarray(self.offsets)
-        starts = offsets[positions]
-        sizes = np.fromiter(map(len, encoded), np.int64, len(encoded))
-        are: NDArray[np.bool_] = offsets[positions + 1] - starts == sizes
+        here = PackedWords(np.asarray(self.text), np.asarray(self.offsets))
+        starts, others = here.offsets[positions], words.offsets[which]
+        sizes = words.offsets[which + 1] - others
+        are: NDArray[np.bool_] = here.offsets[positions + 1] - starts == sizes
         candidates, sizes = np.flatnonzero(are), sizes[are]
         ends = np.cumsum(sizes)
-        there = text[np.arange(int(sizes.sum())) + np.repeat(starts[are] - (ends - sizes), sizes)]
-        here = np.frombuffer(b"".join([encoded[i] for i in candidates.tolist()]), np.uint8)
-        differing = np.concatenate([np.zeros(1, np.int64), np.cumsum(there != here)])
+        places = np.arange(int(sizes.sum())) - np.repeat(ends - sizes, sizes)
+        differ = here.text[places + np.repeat(starts[are], sizes)] != words.text[places + np.repeat(others[are], sizes)]
+        differing = np.concatenate([np.zeros(1, np.int64), np.cumsum(differ)])
         are[candidates] = differing[ends] == differing[ends - sizes]
         return are
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from spacy_embed.errors import InputError
 from spacy_embed.retrieval import growing_keys
 from spacy_embed.retrieval.growing_keys import KeysWriter, layouts, open_keys
-from spacy_embed.vectors.key_index import word_hashes
+from spacy_embed.vectors.key_index import pack_words, text_hashes
 from tests.strategies import ON_DISK
 
 WORDS = st.lists(
@@ -35,7 +35,7 @@ class Keys:
         writer = KeysWriter(self.folder, self.name, self.extents, self.runs)
         assert len(writer) == len(self.all)
         for batch in batches:
-            writer.append(batch)
+            writer.append(pack_words(batch))
         extents = writer.sync()
         writer.text.close()
         writer.offsets.close()
@@ -88,7 +88,7 @@ def test_every_version_finds_what_a_dict_finds_while_others_are_written_and_lost
 @given(st.lists(WORDS, max_size=6), st.sampled_from([1, 3]))
 def test_words_with_equal_hashes_are_told_apart_in_any_run(batches, buckets):
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(growing_keys, "word_hashes", lambda encoded: word_hashes(encoded) % np.uint64(buckets))
+        patch.setattr(growing_keys, "text_hashes", lambda text, sizes: text_hashes(text, sizes) % np.uint64(buckets))
         keys = Keys(folder)
         for batch in batches:
             keys.session(batch)

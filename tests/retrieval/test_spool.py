@@ -80,7 +80,7 @@ class Run:
         spool = self.spool
         rows = [row for batch in spool.batches() for row in batch.to_pylist()]
         facts = spool.documents, spool.languages, spool.words.forms, sorted(self.faults)
-        return rows, list(spool.keys.ids.items()), list(spool.terms.ids.items()), facts
+        return rows, spool.keys.to_pylist(), spool.terms.to_pylist(), facts
 
 
 def ids(documents):
@@ -96,8 +96,8 @@ def test_a_spool_gives_the_encoded_documents_with_ids_of_the_whole_vocabulary(tm
     run = Run(tmp_path)
     rows, keys, terms, facts = run.content
     assert [row["id"] for row in rows] == ["d0", "d1", "d3", "d4", "d5", "d6", "d7"]
-    assert [key for key, _ in keys] == [f"en:{word}" for word in "abcdefgh"]
-    assert [term for term, _ in terms] == list("abcdefgh")
+    assert keys == [f"en:{word}" for word in "abcdefgh"]
+    assert terms == list("abcdefgh")
     assert [row["keys"] for row in rows] == [[0, 1], [1, 2, 1], [], [2, 3, 4], [5, 0], [6], [7, 1]]
     assert facts[:3] == (7, {"en": 7}, {"en": list("abcdefgh")})
     assert [(fault.file, fault.line, fault.content) for fault in run.faults] == [("c.jsonl", 3, "BAD one")]
