@@ -7,6 +7,7 @@ from itertools import chain, count
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from spacy.language import Language
 from spacy.tokenizer import Tokenizer
 
@@ -108,9 +109,23 @@ def _terms(lookup: LookupForms, forms: StringBags, texts: Sequence[str]) -> Stri
     if analyzer.kind != "bigrams":
         return StringBags(strings, bags)
     pairs, pair_bags = analyzer.bigrams(analyzer.simplify.all(texts) if analyzer.simplify else texts)
-    known = _numbering(strings)
-    of_pair = np.fromiter(map(known.__getitem__, pairs), np.int32, len(pairs))
-    return StringBags(list(known), _joined(bags, Bags(of_pair[pair_bags.rows], pair_bags.weights, pair_bags.offsets)))
+    of_pair = _places_among(strings, pairs)
+    new = np.flatnonzero(of_pair < 0)
+    of_pair[new] = np.arange(len(strings), len(strings) + len(new))
+    both = _joined(bags, Bags(of_pair[pair_bags.rows], pair_bags.weights, pair_bags.offsets))
+    return StringBags(strings + pairs[new].tolist(), both)
+
+
+def _places_among(strings: Sequence[str], pairs: NDArray[np.str_]) -> Rows:
+    """int32[pairs], where each of some strings of two characters, ascending, stands among others; -1 if it does not."""
+    found = np.full(len(pairs), -1, np.int32)
+    of_two = np.array([i for i, string in enumerate(strings) if len(string) == 2], np.int32)
+    if len(of_two) and len(pairs):
+        words = np.array([strings[i] for i in of_two.tolist()], pairs.dtype)
+        places = np.minimum(np.searchsorted(pairs, words), len(pairs) - 1)
+        is_same = pairs[places] == words
+        found[places[is_same]] = of_two[is_same]
+    return found
 
 
 def _distinct(strings: Sequence[str]) -> tuple[list[str], Rows]:
@@ -131,6 +146,9 @@ def _numbering(strings: Sequence[str] = ()) -> defaultdict[str, int]:
 
 def _joined(left: Bags, right: Bags) -> Bags:
     """The entries of two lots of bags, document by document."""
-    order = np.argsort(np.concatenate([left.owners, right.owners]), kind="stable")
-    rows, weights = np.concatenate([left.rows, right.rows]), np.concatenate([left.weights, right.weights])
-    return Bags(rows[order], weights[order], left.offsets + right.offsets)
+    offsets = left.offsets + right.offsets
+    rows, weights = np.empty(int(offsets[-1]), np.int32), np.empty(int(offsets[-1]), np.float32)
+    for bags, before in ((left, right.offsets[:-1]), (right, left.offsets[1:])):
+        places = np.arange(len(bags.rows)) + np.repeat(before, bags.sizes)
+        rows[places], weights[places] = bags.rows, bags.weights
+    return Bags(rows, weights, offsets)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spacy_embed.bags import Bags
 from spacy_embed.errors import InputError, require
@@ -47,7 +48,8 @@ class TermAnalyzer:
         if self.kind != "bigrams":
             return kept
         pairs, bags = self.bigrams([self.simplify(text) if self.simplify else text])
-        return kept + [pairs[row] for row in bags.rows.tolist()]
+        of_text: list[str] = pairs[bags.rows].tolist()
+        return kept + of_text
 
     def term(self, form: str) -> str:
         """The term of one form."""
@@ -58,14 +60,14 @@ class TermAnalyzer:
             stem = self._stems[form] = self._stemmed(form)
         return stem
 
-    def bigrams(self, texts: Sequence[str]) -> tuple[list[str], Bags]:
+    def bigrams(self, texts: Sequence[str]) -> tuple[NDArray[np.str_], Bags]:
         """Pairs of neighbouring Chinese characters.
 
         Args:
             texts: The texts, in the script that is indexed.
 
         Returns:
-            The distinct pairs, and a bag of their positions a text, in running order, each counting 1.
+            The distinct pairs, ascending, and a bag of their positions a text, in running order, each counting 1.
         """
         # one array of code points for all texts, something else than a character after each
         encoded = ["".join((text, "\n")).encode("utf-32-le", "surrogatepass") for text in texts]
@@ -78,7 +80,7 @@ class TermAnalyzer:
         codes, rows = np.unique((points[starts] << np.uint64(32)) | points[starts + 1], return_inverse=True)
         # two code points side by side are a string of two characters
         pairs = np.stack([codes >> np.uint64(32), codes & np.uint64(0xFFFFFFFF)], axis=1).astype("<u4").view("<U2")
-        return pairs.ravel().tolist(), Bags.build(rows, np.ones(len(rows)), np.searchsorted(starts, ends))
+        return pairs.ravel(), Bags.build(rows, np.ones(len(rows)), np.searchsorted(starts, ends))
 
     def _stemmed(self, form: str) -> str:
         if self._stem is None:
