@@ -52,7 +52,10 @@ def unit_rows(matrix: NDArray[np.floating]) -> Floats2d:
     """Rows scaled to length 1; zero rows stay zero."""
     norms = np.sqrt(np.einsum("ij,ij->i", matrix, matrix, dtype=np.float64))
     inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
-    return np.asarray(matrix * inverse[:, None], dtype=np.float32)
+    units = np.empty(matrix.shape, np.float32)
+    # in float64 all the same, but without a matrix of it
+    np.multiply(matrix, inverse[:, None], out=units, dtype=np.float64, casting="same_kind")
+    return units
 
 
 def cosine_similarity(left: Floats1d, right: Floats1d) -> float:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from spacy_embed.pipeline.text_kernel import TextKernel
 
 
+_AHEAD = 4
+"""Batches for each worker that are read before anybody asks for the first one: while workers load their pipelines."""
+
+
 class WorkerPool:
     """Processes that encode, importing what they need while the parent does the same.
 
@@ -61,7 +65,7 @@ class WorkerPool:
         for batch in batches:
             with _uninterrupted():
                 waiting.append(self._pool.submit(_encode, kernel, batch))
-            if len(waiting) >= 2 * self.workers:
+            if len(waiting) >= _AHEAD * self.workers:
                 yield waiting.pop(0).result()
         while waiting:
             yield waiting.pop(0).result()

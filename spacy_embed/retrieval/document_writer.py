@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from spacy_embed.bags import Bags
 from spacy_embed.embedding import unit_rows
@@ -79,8 +81,25 @@ class DocumentWriter:
         self.lang_codes = list(manifest.lang_codes)
         self.languages = dict(manifest.languages)
         self.sums = {"tokens": manifest.tokens, "found": manifest.found, "without_vector": manifest.without_vector}
+        self._thread = ThreadPoolExecutor(1)
+        self._written: Future[None] | None = None
+
+    def append_ahead(self, name: str, values: NDArray[Any]) -> None:
+        """Append to an array while the caller goes on; ``wait`` before anybody asks what is in it.
+
+        What went wrong with the one before is raised here or by ``wait``.
+        """
+        self.wait()
+        self._written = self._thread.submit(self.arrays[name].append, values)
+
+    def wait(self) -> None:
+        """Until what ``append_ahead`` was given is written."""
+        written, self._written = self._written, None
+        if written is not None:
+            written.result()
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        self._thread.shutdown()
         for file in (
             *self.arrays.values(),
             *(part for keys in self.keys.values() for part in (keys.text, keys.offsets)),
@@ -107,6 +126,7 @@ class DocumentWriter:
         first = next(stream, None)
         if first is not None:
             self._write_dataset(pa.RecordBatchReader.from_batches(first.schema, chain([first], stream)))
+        self.wait()
         return len(self.keys["ids"]) - before
 
     def _embedded(self, batch: MappedBatch, fits: Fits, table: Floats2d) -> _Embedded:
@@ -121,7 +141,7 @@ class DocumentWriter:
             if not documents.num_rows:
                 continue
             self.arrays[f"norms.{self.manifest.embedding}"].append(norms)
-            self.arrays[f"units.{self.manifest.embedding}"].append(units)
+            self.append_ahead(f"units.{self.manifest.embedding}", units)
             self._add_bags("bags", bags)
             self._add_bags("terms", weighted_terms)
             self._add_languages(documents.column("lang").to_pylist())

@@ -58,13 +58,14 @@ class GenerationWriter(DocumentWriter):
     @property
     def n_rows(self) -> int:
         """Rows of vectors."""
+        self.wait()
         return self.arrays["vectors"].extent.items
 
     def add_words(self, words: NewWords) -> None:
         """Add to the vocabulary."""
         self.keys["keys"].append(pack_words(words.keys))
         self.arrays["keys.rows"].append(words.rows)
-        self.arrays["vectors"].append(words.vectors)
+        self.append_ahead("vectors", words.vectors)
         norms: Doubles1d = np.sqrt(np.einsum("ij,ij->i", words.vectors, words.vectors, dtype=np.float64))
         self.arrays["vectors.norms"].append(norms)
         self.arrays["vectors.origins"].append(words.origins)
@@ -75,6 +76,7 @@ class GenerationWriter(DocumentWriter):
 
     def sync_vocabulary(self) -> Manifest:
         """The version with the vocabulary as it is now: what documents need to be embedded."""
+        self.wait()
         extents = {name: self.arrays[name].sync() for name in VOCABULARY_FILES}
         runs = dict(self.manifest.runs)
         for name in ("keys", "term_names"):
