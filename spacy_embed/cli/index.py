@@ -98,50 +98,51 @@ def index_command(
     settings = FitSettings(k1, b, idf, sublinear, tfidf_components, sif_a, sif_components)
     check_free(out, overwrite=overwrite)
     # before anything is read: forks are of a process that has done nothing but import
-    with (
-        WorkerPool(1 if scheduler else workers, forks=context is not None and context.obj is OWN_PROCESS) as pool,
-        faults_reported(skip_bad, rejects, out) as report,
-    ):
-        from spacy_embed.pipeline.text_kernel import TextKernel
-        from spacy_embed.retrieval.corpus import Corpus
-        from spacy_embed.retrieval.encoded import text_batches
-        from spacy_embed.retrieval.index_build import build_index
-        from spacy_embed.retrieval.index_plan import IndexPlan
-        from spacy_embed.retrieval.spool import Spool
-
+    forks = context is not None and context.obj is OWN_PROCESS
+    with WorkerPool(1 if scheduler else workers, forks=forks) as pool:
         source, tables = vector_source(vectors or [])
         if scheduler and source == "train":
             raise InputError("A cluster trains no vectors: train them first ('spacy-embed train'), and name the table.")
         models = None
         if senses is not None:
             tables, models = sense_sources(senses, source, tables, lang)
-        kernel = TextKernel(
-            lang,
-            pipelines_by_language(pipeline or []),
-            sequences=source == "train",
-            keep_going=skip_bad or rejects is not None,
-            senses=models,
-        )
-        if source == "spacy":
-            if not kernel.pipelines:
-                raise InputError("--vectors spacy takes the vectors of a pipeline: name it with --pipeline LANG=PATH.")
-            tables = kernel.pipeline_tables()
-        plan = IndexPlan(source, tables, embedding, dim, seed, normalize, models, method, settings)
-        documents = Corpus(corpus, lines=lines, report=report)
+        with faults_reported(skip_bad, rejects, out) as report:
+            from spacy_embed.pipeline.text_kernel import TextKernel
+            from spacy_embed.retrieval.corpus import Corpus
+            from spacy_embed.retrieval.encoded import text_batches
+            from spacy_embed.retrieval.index_build import build_index
+            from spacy_embed.retrieval.index_plan import IndexPlan
+            from spacy_embed.retrieval.spool import Spool
 
-        def spool_documents(folder: Path) -> Spool:
-            spool = Spool(folder, kernel.identity(), report)
-            encoded = pool.encode(kernel, text_batches(spool.rest(documents)))
-            spool.add(with_progress(encoded, documents))
-            return spool
+            kernel = TextKernel(
+                lang,
+                pipelines_by_language(pipeline or []),
+                sequences=source == "train",
+                keep_going=skip_bad or rejects is not None,
+                senses=models,
+            )
+            if source == "spacy":
+                if not kernel.pipelines:
+                    raise InputError(
+                        "--vectors spacy takes the vectors of a pipeline: name it with --pipeline LANG=PATH."
+                    )
+                tables = kernel.pipeline_tables()
+            plan = IndexPlan(source, tables, embedding, dim, seed, normalize, models, method, settings)
+            documents = Corpus(corpus, lines=lines, report=report)
 
-        with made_at(out, overwrite=overwrite) as (place, may_replace):
-            if scheduler:
-                manifest = _made_by_cluster(scheduler, documents, kernel, place, plan, overwrite=may_replace)
-            else:
-                manifest = build_index(
-                    place, plan, spool_documents, kernel.save_pipelines, overwrite=may_replace, threads=workers
-                )
+            def spool_documents(folder: Path) -> Spool:
+                spool = Spool(folder, kernel.identity(), report)
+                encoded = pool.encode(kernel, text_batches(spool.rest(documents)))
+                spool.add(with_progress(encoded, documents))
+                return spool
+
+            with made_at(out, overwrite=overwrite) as (place, may_replace):
+                if scheduler:
+                    manifest = _made_by_cluster(scheduler, documents, kernel, place, plan, overwrite=may_replace)
+                else:
+                    manifest = build_index(
+                        place, plan, spool_documents, kernel.save_pipelines, overwrite=may_replace, threads=workers
+                    )
     seconds = time.perf_counter() - started
     facts = {name: getattr(manifest, name) for name in _FACTS}
     if as_json:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from spacy_embed.errors import InputError
+from spacy_embed.errors import SpacyEmbedError
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -23,7 +23,8 @@ def run_all(client: "Client", task: Callable[..., T], arguments: Sequence[tuple[
         arguments: A tuple a task.
 
     Raises:
-        InputError: As a task raised it; or the same task killed several workers.
+        InputError: As a task raised it.
+        SpacyEmbedError: The same task killed several workers.
     """
     from distributed import as_completed
 
@@ -56,13 +57,13 @@ def reduce_tree(
 
 
 def result_of(future: "Future") -> Any:
-    """What a task gives. Raises InputError as the task raised it, or if it killed several workers."""
+    """What a task gives. Raises what the task raised, or SpacyEmbedError if it killed several workers."""
     from distributed import KilledWorker
 
     try:
         return future.result()
     except KilledWorker as error:
-        raise InputError(
+        raise SpacyEmbedError(
             f"A task killed {error.allowed_failures + 1} workers one after the other, the last of them "
             f"{error.last_worker.address}: look at the workers' logs; most often they lack memory (--memory-limit)."
         ) from error

@@ -117,8 +117,7 @@ def _forked(workers: int) -> ProcessPoolExecutor:
     with _uninterrupted(), warnings.catch_warnings():
         # what threads there are, imports have made: BLAS and the allocator see to forks themselves
         warnings.simplefilter("ignore", DeprecationWarning)
-        # the first task starts them all
-        pool.submit(_kernels.clear)
+        pool.submit(_no_task)
     return pool
 
 
@@ -152,6 +151,10 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+def _no_task() -> None:
+    """The first task starts the processes."""
 
 
 def _encode(kernel: "TextKernel", batch: "pa.RecordBatch") -> "pa.RecordBatch":

@@ -31,6 +31,8 @@ _COMPARED = ("id", "given_lang", "title", "text", "metadata")
 _CHUNK_ROWS = 8192
 _CHUNK_BYTES = 32_000_000
 _JOB = "job.json"
+_FORMAT = 2
+"""Of chunks; in 1 documents held numbers of the whole corpus."""
 _NUMBERED = "numbered"
 _COUNTS = {"keys": "key_counts", "terms": "term_counts"}
 _DICTIONARY = pa.schema([("word", pa.string())])
@@ -48,6 +50,7 @@ class Spool:
     def __init__(self, folder: Path, job: dict[str, Any], report: Report = refuse) -> None:
         self._begin(folder, report)
         folder.mkdir(parents=True, exist_ok=True)
+        job = {**job, "chunks": _FORMAT}
         if _read_job(folder) == job:
             self._chunks = _chunks_in_order(folder)
             for stale in set(folder.glob("*.arrow")) - set(self._chunks):

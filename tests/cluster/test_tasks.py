@@ -3,7 +3,7 @@ import os
 import pytest
 
 from spacy_embed.cluster.tasks import FAN_IN, reduce_tree, result_of, run_all, submit
-from spacy_embed.errors import InputError
+from spacy_embed.errors import InputError, SpacyEmbedError
 
 
 def test_results_come_with_their_places(client):
@@ -23,7 +23,7 @@ def test_a_tree_keeps_the_order(client, n):
 
 
 def test_a_task_that_kills_every_worker_is_told_from_bad_luck(client):
-    with pytest.raises(InputError, match=r"^A task killed \d workers one after the other, .* they lack memory"):
+    with pytest.raises(SpacyEmbedError, match=r"^A task killed \d workers one after the other, .* they lack memory"):
         result_of(submit(client, os._exit, 1))
 
 
