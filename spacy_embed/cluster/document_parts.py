@@ -109,8 +109,8 @@ class DocumentPart(NamedTuple):
     @property
     def words(self) -> CorpusWords:
         """Its words, terms and languages."""
-        facts, spool = DocumentFacts.read_from(self.folder), self.spool
-        return CorpusWords.of(spool.keys, spool.terms, facts.languages if facts else {})
+        facts = DocumentFacts.read_from(self.folder)
+        return CorpusWords.of(*self.spool.word_numbers().words, facts.languages if facts else {})
 
 
 def _noted(encoded: pa.RecordBatch, reading: SplitReading) -> pa.RecordBatch:

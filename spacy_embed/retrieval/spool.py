@@ -70,7 +70,7 @@ class Spool:
 
     @classmethod
     def finished(cls, folder: Path) -> "Spool":
-        """What another process has spooled, its words numbered, for ``batches``, ``keys`` and ``terms``.
+        """What another process has spooled, its words numbered, for ``batches`` and ``word_numbers``.
 
         Nothing is written or removed there. Raises InputError when it is gone.
         """
@@ -91,16 +91,6 @@ class Spool:
             columns = (batch.column("word") for batch in read_batches(_words_of(chunk)))
             for keys in columns:
                 yield Dictionaries(keys, next(columns))
-
-    @property
-    def keys(self) -> pa.Array:
-        """The words by their numbers, ``lang:form``; large strings."""
-        return self.word_numbers().words.keys
-
-    @property
-    def terms(self) -> pa.Array:
-        """The terms by their numbers; large strings."""
-        return self.word_numbers().words.terms
 
     def rest(self, documents: Iterable[Document]) -> Iterator[Document]:
         """The documents that are still to be encoded; from the first chunk that differs on, chunks are thrown away."""
@@ -171,12 +161,12 @@ class Spool:
     @property
     def words(self) -> CorpusWords:
         """What an index is to know."""
-        return CorpusWords.of(self.keys, self.terms, self.languages)
+        return CorpusWords.of(*self.word_numbers().words, self.languages)
 
     def sequences(self, lang: str) -> TokenSequences:
         """The forms of each document of a language, in running order."""
         numbering = Numbering()
-        keys = self.keys.to_pylist()
+        keys = self.word_numbers().words.keys.to_pylist()
         own = np.full(len(keys), -1, np.int32)
         for id_, key in enumerate(keys):
             of_key, _, form = key.partition(SEPARATOR)

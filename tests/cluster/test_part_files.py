@@ -51,7 +51,7 @@ def test_a_part_is_made_where_half_of_one_was_left(tmp_path):
     part = DocumentPart(split, TextKernel(), folder_of(tmp_path / "part", other="half"))
     assert part.make() == 1
     assert DocumentFacts.read_from(part.folder) == (1, {"en": 1}, [])
-    assert len(part.spool.keys)
+    assert len(part.words.terms)
 
 
 def test_a_worker_keeps_the_pipelines_of_the_last_jobs_only():

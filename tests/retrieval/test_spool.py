@@ -80,7 +80,7 @@ class Run:
         spool = self.spool
         rows = [row for batch in spool.batches() for row in batch.to_pylist()]
         facts = spool.documents, spool.languages, spool.words.forms, sorted(self.faults)
-        return rows, spool.keys.to_pylist(), spool.terms.to_pylist(), facts
+        return rows, *(words.to_pylist() for words in spool.word_numbers().words), facts
 
 
 def ids(documents):
