@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 _AHEAD = 4
-"""Batches for each worker that are read before anybody asks for the first one: while workers load their pipelines."""
+"""Batches for each worker that are read ahead: it loads its pipelines meanwhile."""
 
 
 class WorkerPool:
@@ -106,8 +106,9 @@ def _uninterrupted() -> Iterator[None]:
 
 
 def _can_fork() -> bool:
-    # elsewhere system libraries do not stand it; Lance's threads begin with its import
-    return sys.platform == "linux" and threading.active_count() == 1 and "lance" not in sys.modules
+    # elsewhere system libraries do not stand it; before 3.10.5 a pool forks late; Lance's threads begin with its import
+    can = sys.platform == "linux" and sys.version_info >= (3, 10, 5)
+    return can and threading.active_count() == 1 and "lance" not in sys.modules
 
 
 def _forked(workers: int) -> ProcessPoolExecutor:
@@ -117,7 +118,13 @@ def _forked(workers: int) -> ProcessPoolExecutor:
     with _uninterrupted(), warnings.catch_warnings():
         # what threads there are, imports have made: BLAS and the allocator see to forks themselves
         warnings.simplefilter("ignore", DeprecationWarning)
-        pool.submit(_no_task)
+        try:
+            pool.submit(_no_task)
+        except BaseException:
+            # what was forked before this one failed waits for work, and the end of the command would wait for it
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
     return pool
 
 

@@ -110,6 +110,7 @@ class CorpusFiles(NamedTuple):
             documents = read_file(file, report, place, part)
             if not self.is_nested:
                 yield from documents
+                return
             for document in documents:
                 yield document._replace(id=f"{file.parent.name}/{document.id}")
 

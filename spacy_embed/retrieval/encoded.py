@@ -7,7 +7,7 @@ are those of one batch; see ``word_numbers`` for the numbers that words get in t
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import count, islice
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -131,7 +131,6 @@ class Vocabulary:
     def __init__(self) -> None:
         # looking a string up gives it the next id: no Python is run for either
         self.ids: defaultdict[str, int] = defaultdict(count().__next__)
-        self._taken = 0
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -139,12 +138,6 @@ class Vocabulary:
     def add(self, strings: Sequence[str]) -> Rows:
         """int32[n], the ids of strings; those that are new get the next ones."""
         return np.fromiter(map(self.ids.__getitem__, strings), np.int32, len(strings))
-
-    def take_new(self) -> list[str]:
-        """The strings that were added since this was last asked."""
-        newest_first = list(islice(reversed(self.ids), len(self.ids) - self._taken))
-        self._taken = len(self.ids)
-        return newest_first[::-1]
 
     def bags(self, keys: pa.ListArray, counts: pa.ListArray) -> Bags:
         """Bags of a batch over the ids of this vocabulary; new strings are added."""

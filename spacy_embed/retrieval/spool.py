@@ -88,9 +88,14 @@ class Spool:
 
     def _dictionaries(self) -> Iterator[Dictionaries]:
         for chunk in self._chunks:
-            columns = (batch.column("word") for batch in read_batches(_words_of(chunk)))
-            for keys in columns:
-                yield Dictionaries(keys, next(columns))
+            try:
+                words = [batch.column("word") for batch in read_batches(_words_of(chunk))]
+            except (OSError, pa.ArrowInvalid) as error:
+                raise self._damaged(f"{_words_of(chunk).name} cannot be read") from error
+            yield from map(Dictionaries, words[::2], words[1::2])
+
+    def _damaged(self, how: str) -> InputError:
+        return InputError(f"{self.folder} is damaged, {how}: remove it and run the command again.")
 
     def rest(self, documents: Iterable[Document]) -> Iterator[Document]:
         """The documents that are still to be encoded; from the first chunk that differs on, chunks are thrown away."""
@@ -151,7 +156,7 @@ class Spool:
         chunks = (batch for chunk in self._chunks for batch in read_batches(chunk))
         for batch, of_batch in zip_longest(chunks, self.word_numbers().of_batches()):
             if batch is None or of_batch is None:
-                raise InputError(f"{self.folder} is damaged, a file is gone: remove it and run the command again.")
+                raise self._damaged("a file is gone")
             for name, numbers in of_batch._asdict().items():
                 bags = list_bags(batch.column(name), batch.column(_COUNTS[name]))
                 rows, _ = list_columns(Bags(numbers[bags.rows], bags.weights, bags.offsets))

@@ -39,7 +39,9 @@ class NumberedRows(NamedTuple):
     """From places in the dictionaries of one batch to numbers of the whole corpus."""
 
     keys: Rows
+    """int32[n], by the places of keys."""
     terms: Rows
+    """int32[m], by the places of terms."""
 
 
 class WordNumbers:
@@ -54,7 +56,9 @@ class WordNumbers:
 
     @classmethod
     def make(cls, folder: Path, dictionaries: Iterable[Dictionaries]) -> "WordNumbers":
-        """Number the words of the batches of a corpus, in order; memory holds the distinct words, no more than twice.
+        """Number the words of the batches of a corpus, in order.
+
+        Memory grows with the distinct words, not with the batches: some five times their bytes.
 
         Args:
             folder: Made anew; it is there once it is whole.

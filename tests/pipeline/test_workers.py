@@ -64,3 +64,33 @@ def test_no_more_is_read_ahead_than_workers_can_use():
         first = next(pool.encode(TextKernel(), batches()))
     assert isinstance(first, pa.RecordBatch)
     assert len(read) == 2 * workers._AHEAD
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks are for Linux")
+def test_forks_that_fail_leave_no_worker_behind(tmp_path):
+    script = tmp_path / "job.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import multiprocessing, os
+            from spacy_embed.pipeline.workers import WorkerPool
+
+            fork, forked = os.fork, []
+
+            def failing():
+                if forked:
+                    raise BlockingIOError("no more processes")
+                forked.append(fork())
+                return forked[0]
+
+            os.fork = failing
+            try:
+                WorkerPool(2, forks=True)
+            except BlockingIOError:
+                print("refused")
+            """
+        ),
+        encoding="utf-8",
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["refused"]

@@ -284,3 +284,10 @@ def test_of_a_finished_spool_nothing_is_made_or_removed(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         Spool.finished(tmp_path / "gone" / "spool")
     assert not (tmp_path / "gone").exists()
+
+
+def test_words_that_are_damaged_are_told_with_what_to_do(tmp_path):
+    Run(tmp_path)
+    (tmp_path / "000001.words").write_bytes(b"half")
+    with pytest.raises(InputError, match=r"000001\.words cannot be read: remove it and run the command again"):
+        list(Run(tmp_path).spool.batches())
