@@ -170,7 +170,7 @@ class BagEmbedding:
         if self.n_components == 0:
             return weighted
         gram = np.zeros((table.shape[1], table.shape[1]))
-        # a batch is too small for BLAS to share out, and our own threads would wait for its
+        # a batch is too small for BLAS to share out, and its threads would take the cores of ours
         with threadpool_limits(1, "blas"):
             for of_batch in map_ahead(lambda bags: gram_matrix(weighted.reduce(bags, table)), batches(), threads):
                 gram += of_batch

@@ -18,7 +18,7 @@ from spacy_embed.weighting import Smoothing
 if TYPE_CHECKING:
     from spacy_embed.pipeline.text_kernel import TextKernel
     from spacy_embed.retrieval.corpus import Corpus
-    from spacy_embed.retrieval.index_plan import IndexPlan
+    from spacy_embed.retrieval.index_plan import IndexPlan, Source
     from spacy_embed.retrieval.manifest import Manifest
     from spacy_embed.retrieval.sense_sources import SenseModels
     from spacy_embed.retrieval.vector_sources import Tables
@@ -100,12 +100,7 @@ def index_command(
     # before anything is read: forks are of a process that has done nothing but import
     forks = context is not None and context.obj is OWN_PROCESS
     with WorkerPool(1 if scheduler else workers, forks=forks) as pool:
-        source, tables = vector_source(vectors or [])
-        if scheduler and source == "train":
-            raise InputError("A cluster trains no vectors: train them first ('spacy-embed train'), and name the table.")
-        models = None
-        if senses is not None:
-            tables, models = sense_sources(senses, source, tables, lang)
+        source, tables, models = _given_vectors(vectors or [], senses, lang, scheduler)
         with faults_reported(skip_bad, rejects, out) as report:
             from spacy_embed.pipeline.text_kernel import TextKernel
             from spacy_embed.retrieval.corpus import Corpus
@@ -122,11 +117,7 @@ def index_command(
                 senses=models,
             )
             if source == "spacy":
-                if not kernel.pipelines:
-                    raise InputError(
-                        "--vectors spacy takes the vectors of a pipeline: name it with --pipeline LANG=PATH."
-                    )
-                tables = kernel.pipeline_tables()
+                tables = _tables_of_pipelines(kernel)
             plan = IndexPlan(source, tables, embedding, dim, seed, normalize, models, method, settings)
             documents = Corpus(corpus, lines=lines, report=report)
 
@@ -154,6 +145,23 @@ def index_command(
     print(f"; {manifest.without_vector} documents have none" if manifest.without_vector else "")
     if source == "train" and len(manifest.languages) > 1:
         note("note: vectors were trained language by language and are not aligned: search within one language only.")
+
+
+def _given_vectors(
+    vectors: list[str], senses: Literal["soft", "hard"] | None, lang: str, scheduler: str
+) -> "tuple[Source, Tables | None, SenseModels | None]":
+    source, tables = vector_source(vectors)
+    if scheduler and source == "train":
+        raise InputError("A cluster trains no vectors: train them first ('spacy-embed train'), and name the table.")
+    if senses is None:
+        return source, tables, None
+    return source, *sense_sources(senses, source, tables, lang)
+
+
+def _tables_of_pipelines(kernel: "TextKernel") -> "Tables":
+    if not kernel.pipelines:
+        raise InputError("--vectors spacy takes the vectors of a pipeline: name it with --pipeline LANG=PATH.")
+    return kernel.pipeline_tables()
 
 
 def _made_by_cluster(

@@ -1,6 +1,5 @@
 """Words of parts of a text and how often each occurs, added up in any grouping."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spacy_embed.retrieval.arrow_files import read_batches, write_batches
+from spacy_embed.retrieval.encoded import joined_strings
 from spacy_embed.types import Ints1d, Rows
 
 
@@ -23,7 +23,7 @@ class WordCounts(NamedTuple):
     @classmethod
     def joined(cls, *parts: "WordCounts") -> "WordCounts":
         """Add up parts, in their order: the result is the same however they are grouped."""
-        words = _one_array([part.words for part in parts])
+        words = joined_strings([part.words for part in parts])
         # Arrow numbers values as they come
         numbered = words.dictionary_encode()
         counts = np.zeros(len(numbered.dictionary), np.int64)
@@ -46,9 +46,3 @@ class WordCounts(NamedTuple):
         """What ``write`` wrote. Raises OSError or ValueError when it is not that."""
         (batch,) = read_batches(file)
         return cls(batch.column("word"), batch.column("count").to_numpy())
-
-
-def _one_array(arrays: Sequence[pa.Array]) -> pa.Array:
-    # offsets of 64 bits: the words of a large text are more than 2 GB
-    wide = [array.cast(pa.large_string()) for array in arrays]
-    return pa.concat_arrays(wide) if wide else pa.array([], pa.large_string())

@@ -114,6 +114,7 @@ def document_of(
 
 
 def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
+    # as in most corpora
     if _OWN_FIELDS.issuperset(fields) and "metadata" not in fields:
         return {}
     metadata = fields.get("metadata")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spacy_embed.retrieval.encoded import SEPARATOR
+from spacy_embed.retrieval.encoded import SEPARATOR, joined_strings
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class CorpusWords:
                 languages[lang] = languages.get(lang, 0) + n
         return cls(
             {lang: sorted(set().union(*(part.forms.get(lang, ()) for part in parts))) for lang in langs},
-            _ascending(pc.unique(pa.chunked_array([part.terms for part in parts]))),
+            _ascending(pc.unique(joined_strings(part.terms for part in parts))),
             languages,
         )
 

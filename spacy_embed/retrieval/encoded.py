@@ -115,6 +115,12 @@ def list_columns(bags: Bags) -> tuple[pa.ListArray, pa.ListArray]:
     )
 
 
+def joined_strings(arrays: Iterable[pa.Array]) -> pa.Array:
+    """Arrays of strings, one after the other, as large strings: the words of a large text are more than 2 GB."""
+    wide = [array.cast(pa.large_string()) for array in arrays]
+    return pa.concat_arrays(wide) if wide else pa.array([], pa.large_string())
+
+
 def packed(strings: pa.Array) -> PackedWords:
     """The bytes and offsets of an array of strings without nulls, which are not copied."""
     whole = strings.cast(pa.large_string())

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from spacy_embed.retrieval.arrow_files import read_batches, write_batches
+from spacy_embed.retrieval.encoded import joined_strings
 from spacy_embed.types import Rows
 
 _WORDS = pa.schema([("word", pa.large_string())])
@@ -111,7 +112,6 @@ def _some(stream: Iterator[Dictionaries], nbytes: int) -> list[Dictionaries]:
 
 def _numbered(known: pa.Array, dictionaries: Sequence[pa.Array]) -> tuple[pa.Array, list[Rows]]:
     """The known words with those that are new behind them, and the numbers of each dictionary's words."""
-    together = pa.chunked_array([known, *(words.cast(pa.large_string()) for words in dictionaries)])
-    numbered = together.combine_chunks().dictionary_encode()
+    numbered = joined_strings([known, *dictionaries]).dictionary_encode()
     sizes = np.cumsum([len(known), *map(len, dictionaries)])
     return numbered.dictionary, np.split(numbered.indices.to_numpy(), sizes)[1:-1]

@@ -82,14 +82,19 @@ def test_a_scheduler_without_workers(tmp_path):
         pass
 
 
-def test_the_command_says_so_in_one_line(tmp_path):
-    command = ["index", CORPORA / "en", tmp_path / "out", "--scheduler", "tcp://127.0.0.1:1"]
+def error_of(*command):
+    """The last line of what a command that is given bad input says."""
     done = subprocess.run(
         [sys.executable, "-m", "spacy_embed", *map(str, command)], capture_output=True, text=True, cwd=ROOT
     )
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("error: No scheduler answers at tcp://127.0.0.1:1 within 10 s")
     assert "Traceback" not in done.stderr
+    return done.stderr.splitlines()[-1]
+
+
+def test_the_command_says_so_in_one_line(tmp_path):
+    error = error_of("index", CORPORA / "en", tmp_path / "out", "--scheduler", "tcp://127.0.0.1:1")
+    assert error.startswith("error: No scheduler answers at tcp://127.0.0.1:1 within 10 s")
     assert not (tmp_path / "out").exists()
 
 
@@ -106,9 +111,5 @@ def test_nothing_of_dask_is_imported_without_a_scheduler(tmp_path):
 
 
 def test_the_scheduler_is_asked_before_a_corpus_is_read(tmp_path):
-    command = ["index", tmp_path / "missing.jsonl", tmp_path / "out", "--scheduler", "nonsense"]
-    done = subprocess.run(
-        [sys.executable, "-m", "spacy_embed", *map(str, command)], capture_output=True, text=True, cwd=ROOT
-    )
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("error: Expected a scheduler's address, tcp://HOST:PORT")
+    error = error_of("index", tmp_path / "missing.jsonl", tmp_path / "out", "--scheduler", "nonsense")
+    assert error.startswith("error: Expected a scheduler's address, tcp://HOST:PORT")
