@@ -2,35 +2,89 @@
 
 What is compiled is kept on disk. Numba looks at the file of a function alone, not at those of the functions that it
 calls: who changes one removes ``__pycache__/*.nb*`` (the tests do it for themselves).
+
+Several processes may fill what is kept together, which Numba by itself does not stand (see ``_numbered_apart`` and
+``_kept_apart``).
 """
 
+import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
 import numba
-
-compiled = numba.njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz", "arcp"})
-"""Infinities and NaN keep their meaning; sums may be taken in any order, which is the same order every time."""
-
-compiled_to_the_letter = numba.njit(cache=True, nogil=True)
-"""For loops that compare what they have computed twice."""
-
-compiled_like_numpy = numba.njit(
-    cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz", "arcp"}
-)
-"""As ``compiled``, and division by zero gives infinity or NaN: a loop that need not look out for it runs on vectors."""
+import numpy as np
+from numba.core.bytecode import FunctionIdentity
+from numpy.typing import NDArray
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
+_Number = TypeVar("_Number", bound=np.generic)
 
-def compiled_uncounted(function: _Function) -> _Function:
-    """As ``compiled_like_numpy``, without counting references to arrays, so nothing can be allocated.
+_random = partial(secrets.randbits, 60)
+_FAST = {"contract", "reassoc", "nsz", "arcp"}
+"""Infinities and NaN keep their meaning; sums may be taken in any order, which is the same order every time."""
 
-    The counts are atomic, tens of them a call: threads that share arrays wait for each other's.
+
+def _numbered_apart() -> None:
+    """Let no two processes, forks included, give two functions one number, by which their machine code is called.
+
+    Numba counts from 1 in each process. Functions made inside functions have nothing but that number to tell them
+    apart (those within ``np.sort`` and ``np.argsort``, for one); a process that loads two that others called alike
+    takes the first for both, and computes nonsense or dies.
     """
-    # Numba's own way to leave them out, which its type hints do not know of
-    compiler: Any = partial(numba.njit, _nrt=False)
-    fastmath = {"contract", "reassoc", "nsz", "arcp"}
-    made: _Function = compiler(cache=True, nogil=True, error_model="numpy", fastmath=fastmath)(function)
-    return made
+    identity: Any = FunctionIdentity
+    identity._unique_ids = iter(_random, -1)
+
+
+def _kept_apart(dispatcher: Any) -> None:
+    """Let no two processes keep code for different arguments under one name.
+
+    Numba numbers the files of a function; of two processes that find the same number free, one's code would be taken
+    for the other's.
+    """
+    # without them nothing is kept: with NUMBA_DISABLE_JIT
+    with suppress(AttributeError):
+        files = dispatcher._cache._cache_file
+        numbered = files._data_name
+        files._data_name = lambda number: numbered(_random())
+
+
+def _compiler(**options: Any) -> Callable[[_Function], _Function]:
+    compiler: Any = numba.njit
+
+    def compile_(function: _Function) -> _Function:
+        made: _Function = compiler(cache=True, nogil=True, **options)(function)
+        _kept_apart(made)
+        return made
+
+    return compile_
+
+
+_numbered_apart()
+
+compiled = _compiler(fastmath=_FAST)
+"""For most loops."""
+
+compiled_to_the_letter = _compiler()
+"""For loops that compare what they have computed twice."""
+
+compiled_like_numpy = _compiler(error_model="numpy", fastmath=_FAST)
+"""As ``compiled``, and division by zero gives infinity or NaN: a loop that need not look out for it runs on vectors."""
+
+compiled_uncounted = _compiler(error_model="numpy", fastmath=_FAST, _nrt=False)
+"""As ``compiled_like_numpy``, without counting references to arrays, so nothing can be allocated.
+
+The counts are atomic, tens of them a call: threads that share arrays wait for each other's.
+"""
+
+
+def for_reading(array: NDArray[_Number]) -> NDArray[_Number]:
+    """An array as a loop that only reads it takes it: contiguous, in memory or mapped, and not to be written.
+
+    Loops are compiled anew for arrays that may be written, and a mapped array is slower to hand over than a view of it.
+    """
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view

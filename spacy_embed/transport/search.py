@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from spacy_embed.bags import Bags
+from spacy_embed.compiled import for_reading
 from spacy_embed.errors import InputError
 from spacy_embed.selection import candidates
 from spacy_embed.threads import map_ahead
@@ -80,16 +81,14 @@ class WmdIndex:
         step = max(1, len(has_mass) // sample_size(len(bags), len(bags.rows)))
         sample = bags.take(has_mass[::step]).normalized()
         sampled, places = np.unique(sample.rows, return_inverse=True)
-        # views of plain memory: a mapped array is slower to hand over
-        rows, offsets = np.asarray(bags.rows), np.asarray(bags.offsets)
         return Documents(
-            rows,
-            np.asarray(bags.weights),
-            offsets,
-            rows.view(np.uint32),
-            offsets.view(np.uint64),
+            for_reading(bags.rows),
+            for_reading(bags.weights),
+            for_reading(bags.offsets),
+            for_reading(bags.rows.view(np.uint32)),
+            for_reading(bags.offsets.view(np.uint64)),
             totals,
-            table,
+            for_reading(table),
             scales,
             scales.astype(np.float32),
             (squares * scales**2 * (1.0 - rounding(table.shape[1]))).astype(np.float32),

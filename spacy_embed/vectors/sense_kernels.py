@@ -1,12 +1,12 @@
 """The compiled loop that finds senses in running text."""
 
 import math
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spacy_embed.compiled import compiled_uncounted as compiled
+from spacy_embed.compiled import for_reading
 from spacy_embed.types import Doubles1d, Doubles2d, Floats1d, Floats2d, Ints1d, Rows
 from spacy_embed.vectors.softmax_kernels import (
     ContextNodes,
@@ -17,8 +17,6 @@ from spacy_embed.vectors.softmax_kernels import (
     products,
 )
 from spacy_embed.vectors.ways import Ways
-
-Number = TypeVar("Number", bound=np.generic)
 
 
 class SenseModel(NamedTuple):
@@ -50,18 +48,12 @@ class Scratch(NamedTuple):
 def sense_model(rows: Floats2d, offsets: Ints1d, priors: Floats1d, outputs: Floats2d, ways: Ways) -> SenseModel:
     """The arrays as the loop takes them."""
     return SenseModel(
-        _fixed(rows),
-        _fixed(offsets),
-        _fixed(priors),
-        _fixed(outputs),
-        Ways(_fixed(ways.nodes), _fixed(ways.codes), _fixed(ways.offsets)),
+        for_reading(rows),
+        for_reading(offsets),
+        for_reading(priors),
+        for_reading(outputs),
+        Ways(for_reading(ways.nodes), for_reading(ways.codes), for_reading(ways.offsets)),
     )
-
-
-def _fixed(array: NDArray[Number]) -> NDArray[Number]:
-    view = np.ascontiguousarray(array).view()
-    view.flags.writeable = False
-    return view
 
 
 def new_scratch(model: SenseModel, longest_context: int) -> Scratch:
