@@ -149,14 +149,20 @@ def ascend(
     document_masses: Doubles1d,
     masses: Doubles1d,
     target: float,
+    first_ahead: float,
     rounds: int,
     greatest_cost: float,
+    known: float,
     potentials: Floats1d,
 ) -> float:
     """Raise the dual bound of a document, or of the mixture of several, by some rounds of subgradient ascent.
 
-    Towards a target by Polyak's step (1969, "Minimization of unsmooth functionals", equation 2.4), else by steps that
-    grow shorter. Potentials that are good for a mixture give good bounds for each document that is like it.
+    Each step goes as far as would lead to a level above the best bound if the dual was flat (Polyak 1969, "Minimization
+    of unsmooth functionals", equation 2.4): a little beyond the target, or without one to a level that is guessed, and
+    lowered while it is not come near (Sherali, Choi and Tuncbilek 2000, "A variable target value method for
+    nondifferentiable optimization"). Directions are deflected (Camerini, Fratta and Maffioli 1975, "On improving
+    relaxation methods by modified gradient techniques"). Potentials that are good for a mixture give good bounds for
+    each document that is like it.
 
     Args:
         costs: float32[rows, words].
@@ -164,12 +170,14 @@ def ascend(
         document_masses: float64[m], of sum 1.
         masses: float64[words], of the query.
         target: The bound that is wanted; ``inf`` for the highest.
+        first_ahead: How far above the best bound the first level lies at most, as a part of it; ``inf`` with a target.
         rounds: At most.
         greatest_cost: No potential need be further from 0 (the best ones are not), and in float32 none may be.
+        known: A bound that is known to hold.
         potentials: float32[words], to begin with; filled with the best.
 
     Returns:
-        The best bound, off by a few roundings of float32.
+        The best bound, that which was known included, off by a few roundings of float32.
     """
     n_words, m = len(masses), len(rows)
     by_word = np.empty((n_words, m), np.float32)
@@ -178,8 +186,9 @@ def ascend(
             by_word[i, j] = costs[rows[j], i]
     of_words = potentials.copy()
     lowest, nearest = np.empty(m, np.float32), np.zeros(m, np.int32)
-    wanted = np.empty(n_words)
-    best, first_step = -np.inf, 0.0
+    wanted, direction = np.empty(n_words), np.zeros(n_words)
+    # where it begins says nothing of a bound that was found elsewhere
+    highest, best, ahead, failures = -np.inf, known, 0.0, 0
     for step in range(rounds):
         lowest[:] = np.float32(np.inf)
         for i in range(n_words):
@@ -196,24 +205,50 @@ def ascend(
         for j in range(m):
             value += document_masses[j] * lowest[j]
             wanted[nearest[j]] -= document_masses[j]
-        squared, greatest = 0.0, 0.0
         for i in range(n_words):
             value += masses[i] * of_words[i]
-            squared += wanted[i] * wanted[i]
-            greatest = max(greatest, abs(wanted[i]))
-        if value > best:
-            best = value
+        failures = failures + 1 if value <= highest + _ENOUGH * ahead else 0
+        if value > highest:
+            highest = value
             potentials[:] = of_words
-        if value >= target or squared < 1e-12:
+        best = max(best, value)
+        if value >= target:
             break
         if step == 0:
-            first_step = _FIRST_STEP * value
-        length = (target - value) / squared if target < np.inf else first_step / (1.0 + 4.0 * step / rounds) / greatest
+            ahead = first_ahead * max(best, _LEAST * greatest_cost)
+        elif failures == _FAILURES:
+            ahead, failures = ahead * _SHORTER, 0
+        ahead = min(ahead, _BEYOND * (target - best))
+        squared = _turn(direction, wanted)
+        if squared < 1e-12:
+            break
+        length = (best + ahead - value) / squared
         for i in range(n_words):
-            moved = of_words[i] + length * wanted[i]
+            moved = of_words[i] + length * direction[i]
             of_words[i] = min(max(moved, -greatest_cost), greatest_cost)
     return best
 
 
-_FIRST_STEP = 0.3
-"""Of a word's potential, as a part of how far words go without any."""
+_LEAST = 0.02
+"""A bound below this part of the greatest cost says nothing of how far to go."""
+_BEYOND = 1.3
+"""So many times as far as the target the level lies: steps towards the target itself stop just short of it."""
+_ENOUGH, _FAILURES, _SHORTER = 0.1, 3, 0.7
+"""After so many rounds in a row that do not come such a part of the way nearer, it is this much less far."""
+_DEFLECTION = 1.5
+"""Camerini and others' factor."""
+
+
+@compiled
+def _turn(direction: Doubles1d, subgradient: Doubles1d) -> float:
+    """The next direction, less what of the last one leads back from it; its squared length."""
+    against, way = 0.0, 0.0
+    for i in range(len(direction)):
+        against -= subgradient[i] * direction[i]
+        way += direction[i] * direction[i]
+    part = _DEFLECTION * against / way if against > 0.0 else 0.0
+    squared = 0.0
+    for i in range(len(direction)):
+        direction[i] = subgradient[i] + part * direction[i]
+        squared += direction[i] * direction[i]
+    return squared

@@ -3,7 +3,7 @@
 import numpy as np
 
 from spacy_embed.compiled import compiled
-from spacy_embed.transport.settling_kernels import Documents, Query
+from spacy_embed.transport.searched_arrays import Documents, Query
 from spacy_embed.types import Doubles1d, Ints1d
 
 

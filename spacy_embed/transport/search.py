@@ -6,9 +6,11 @@
    Atasu et al. 2017, is the same with potentials of 0, and looser).
 3. The nearest thousand by that bound give better potentials; by these, then by what a document leaves the query's
    words to pay (the row-reduced bound), and by relaxed WMD's other direction, they are put in order.
-4. In that order each document's own dual is raised by subgradient ascent, until its bound passes the k-th best
-   distance, the certificate that it cannot be closer; where it does not, transport is solved exactly.
-5. The same for all others whose first bound is below the k-th distance.
+4. In that order the own duals of the first are raised by subgradient ascent, those of others too that may be as close,
+   and as many as are wanted are solved exactly, by rising bound: their distances are the first cutoff.
+5. All documents whose first bound does not exceed it are treated as the near ones were; in order, some at a time, their
+   own duals are raised until the bound passes the k-th best distance, the certificate that they cannot be closer;
+   where it does not, transport is solved exactly, and the cutoff falls.
 """
 
 from collections.abc import Iterator
@@ -36,7 +38,8 @@ from spacy_embed.transport.masses import (
 from spacy_embed.transport.nearest import Nearest, Statistics
 from spacy_embed.transport.relaxed_kernels import relaxed_distances
 from spacy_embed.transport.search_kernel import nearest_documents, sample_size
-from spacy_embed.transport.settling_kernels import Documents, Query, above, all_distances
+from spacy_embed.transport.searched_arrays import Documents, Query
+from spacy_embed.transport.settling_kernels import above, all_distances
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d, Rows
 
 _EVERYTHING = np.empty(0, np.bool_)

@@ -7,7 +7,20 @@ from numpy.typing import NDArray
 
 from spacy_embed.compiled import compiled
 from spacy_embed.transport.bound_kernels import ascend, costs_below, lowest_left
-from spacy_embed.transport.settling_kernels import FIRST_ROUNDS, Documents, Query, above, first_bounds, settle
+from spacy_embed.transport.searched_arrays import Documents, Query
+from spacy_embed.transport.settling_kernels import (
+    RAISED,
+    SHARED_AHEAD,
+    SHARED_ROUNDS,
+    TIGHTENED,
+    Stages,
+    above,
+    first_bounds,
+    raise_lowest,
+    settle,
+    solve_lowest,
+    tighten,
+)
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d
 
 _NEAR = 1024
@@ -47,27 +60,51 @@ def nearest_documents(
     costs_below(
         costs, documents.scales_float32, documents.squares, query.squares, documents.is_root, potentials, lowest
     )
-    everything = np.arange(n)
-    moved = np.empty(n)
-    first_bounds(documents, query, everything, lowest, potentials, moved)
+    bounds = np.empty(n)
+    first_bounds(documents, query, np.arange(n), lowest, potentials, bounds)
     n_documents = 0
     for document in range(n):
         if len(eligible) > 0 and not eligible[document]:
-            moved[document] = np.inf
-        if moved[document] < np.inf:
+            bounds[document] = np.inf
+        if bounds[document] < np.inf:
             n_documents += 1
-    threshold = _threshold(moved, max(min(_NEAR, n // 16), 16 * k))
-    near = everything[(moved <= threshold) & (moved < np.inf)]
+    stages = np.zeros(n, np.int8)
+    near = _next_ones(bounds, _threshold(bounds, max(min(_NEAR, n // 16), 16 * k)), stages)
     potentials[:] = 0.0
     _near_potentials(documents, query, costs, near, potentials)
     lowest_left(costs, potentials, lowest)
+    close = tighten(documents, query, costs, potentials, lowest, near, np.inf, bounds)
     best = np.full(k, cutoff)
-    found, distances, by_bound, by_dual = settle(documents, query, costs, potentials, lowest, near, best)
+    found, distances = np.empty(0, np.int64), np.empty(0)
+    if cutoff == np.inf:
+        first, others = raise_lowest(documents, query, costs, potentials, close, k, bounds, stages)
+        # those that may be as close as the k-th of them have their say before any is solved
+        guess = np.sort(bounds[first])[k - 1] if len(first) >= k else np.inf
+        new = _next_ones(bounds, guess, stages)
+        tighten(documents, query, costs, potentials, lowest, new, guess, bounds)
+        close, others = np.concatenate((close, new)), np.concatenate((others, new))
+        others = others[bounds[others] <= guess]
+        second, _ = raise_lowest(documents, query, costs, potentials, others, k, bounds, stages)
+        found, distances = solve_lowest(documents, query, np.concatenate((first, second)), bounds, stages, best)
     highest = above(best[k - 1])
-    rest = everything[(moved > threshold) & (moved <= highest) & (moved < np.inf)]
-    more, more_distances, more_by_bound, more_by_dual = settle(documents, query, costs, potentials, lowest, rest, best)
-    counts = (n_documents, n_documents - len(near) - len(rest), by_bound + more_by_bound, by_dual + more_by_dual)
-    return np.concatenate((found, more)), np.concatenate((distances, more_distances)), counts
+    new = tighten(documents, query, costs, potentials, lowest, _next_ones(bounds, highest, stages), highest, bounds)
+    close = np.concatenate((close, new))
+    more, more_distances = settle(documents, query, costs, potentials, close, bounds, stages, best)
+    by_tighter, by_dual = np.count_nonzero(stages == TIGHTENED), np.count_nonzero(stages == RAISED)
+    found, distances = np.concatenate((found, more)), np.concatenate((distances, more_distances))
+    return found, distances, (n_documents, n_documents - by_tighter - by_dual - len(found), by_tighter, by_dual)
+
+
+@compiled
+def _next_ones(bounds: Doubles1d, highest: float, stages: Stages) -> Ints1d:
+    """Documents that have a bound alone, and one that is not too high: their bounds are tightened next."""
+    found, n = np.empty(len(bounds), np.int64), 0
+    for document in range(len(bounds)):
+        if bounds[document] <= highest and stages[document] == 0 and bounds[document] < np.inf:
+            stages[document] = TIGHTENED
+            found[n] = document
+            n += 1
+    return found[:n].copy()
 
 
 @compiled
@@ -82,7 +119,18 @@ def _sampled_potentials(documents: Documents, query: Query, products: Floats2d) 
     potentials = np.zeros(len(query.masses), np.float32)
     costs_below(some, scales, squares, query.squares, documents.is_root, potentials, np.empty(len(rows), np.float32))
     places = np.arange(len(rows)).astype(np.int32)
-    ascend(some, places, documents.sampled_masses, query.masses, np.inf, FIRST_ROUNDS, query.greatest_cost, potentials)
+    ascend(
+        some,
+        places,
+        documents.sampled_masses,
+        query.masses,
+        np.inf,
+        SHARED_AHEAD,
+        SHARED_ROUNDS,
+        query.greatest_cost,
+        0.0,
+        potentials,
+    )
     return potentials
 
 
@@ -102,7 +150,7 @@ def _near_potentials(documents: Documents, query: Query, costs: Floats2d, near: 
             rows[at] = documents.rows[entry]
             masses[at] = documents.weights[entry] / (documents.totals[document] * len(some))
             at += 1
-    ascend(costs, rows, masses, query.masses, np.inf, FIRST_ROUNDS, query.greatest_cost, potentials)
+    ascend(costs, rows, masses, query.masses, np.inf, SHARED_AHEAD, SHARED_ROUNDS, query.greatest_cost, 0.0, potentials)
 
 
 @compiled

@@ -1,67 +1,27 @@
 """The compiled part of a search that looks at documents one by one: raised bounds, then exact transport."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spacy_embed.compiled import compiled
-from spacy_embed.transport.bound_kernels import Unsigned, UnsignedOffsets, ascend, relaxed_bounds, tighter_bounds
+from spacy_embed.transport.bound_kernels import ascend, relaxed_bounds, tighter_bounds
 from spacy_embed.transport.exact_kernels import exact_distance
-from spacy_embed.types import Doubles1d, Doubles2d, Floats1d, Floats2d, Ints1d, Offsets, Rows, Weights
+from spacy_embed.transport.searched_arrays import Documents, Query
+from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d
 
-FIRST_ROUNDS = 10
-"""So many rounds of ascent where there is no target yet,"""
-_OWN_ROUNDS = 64
-"""so many, at most, towards one."""
-_AT_ONCE = 16
-"""So many documents' own bounds are raised before the lowest of them are solved."""
-
-
-class Documents(NamedTuple):
-    """What a search reads of the corpus."""
-
-    rows: Rows
-    """int32[nnz], ascending within a document."""
-    weights: Weights
-    """float32[nnz]."""
-    offsets: Offsets
-    """int64[n + 1]."""
-    unsigned_rows: Unsigned
-    unsigned_offsets: UnsignedOffsets
-    totals: Doubles1d
-    """float64[n], the sum of each document's weights."""
-    table: Floats2d
-    """float32[rows, dim]."""
-    scales: Doubles1d
-    """float64[rows], what each row is multiplied by."""
-    scales_float32: Floats1d
-    squares: Floats1d
-    """float32[rows], squared lengths after that, less their share of the rounding of a product."""
-    sampled_rows: Rows
-    """int32[s], rows of a mixture of documents from all over the corpus."""
-    sampled_masses: Doubles1d
-    """float64[s], of sum 1."""
-    is_metric: bool
-    """Mass that two bags share may stay where it is."""
-    is_root: bool
-    """The cost is the distance of the scaled rows, else half its square."""
-
-
-class Query(NamedTuple):
-    """A query's words, by rising row of the whole table."""
-
-    rows: Rows
-    """int32[words], rows of the documents' table; -1 for one that they lack, numbers beyond it for further vectors."""
-    masses: Doubles1d
-    """float64[words], of sum 1."""
-    vectors: Doubles2d
-    """float64[words, dim], scaled."""
-    squares: Floats1d
-    """float32[words], squared lengths less their share of the rounding of a product."""
-    greatest_cost: float
-    """No cost to any row is greater."""
-    slack: float
-    """By how much a bound that was computed in float32 may lie above its true value."""
+SHARED_ROUNDS, SHARED_AHEAD = 16, 0.05
+"""Of the ascent for a mixture of documents, whose bound is flat about its highest;"""
+_WITHOUT, _OWN_AHEAD = 24, 0.4
+"""for a document of its own without a cutoff;"""
+_TO_A_CUTOFF = 64
+"""and towards one, at most."""
+Stages = NDArray[np.int8]
+TIGHTENED, RAISED, SOLVED = 1, 2, 3
+"""How far a document has come, from 0."""
+_AT_ONCE = 3
+"""So many times as many documents as are wanted have their own bounds raised before the lowest of them are solved."""
 
 
 @compiled
@@ -86,16 +46,17 @@ def first_bounds(
 
 
 @compiled
-def settle(
+def tighten(
     documents: Documents,
     query: Query,
     costs: Floats2d,
     potentials: Floats1d,
     lowest: Floats1d,
     candidates: Ints1d,
-    best: Doubles1d,
-) -> Any:
-    """Solve some documents or leave them out.
+    cutoff: float,
+    bounds: Doubles1d,
+) -> Ints1d:
+    """Raise the bounds of some documents by potentials that suit them, and what these leave the query's words to pay.
 
     Args:
         documents: The corpus.
@@ -104,63 +65,17 @@ def settle(
         potentials: float32[words], that the documents share.
         lowest: float32[rows], what they leave.
         candidates: int64[c], the documents.
-        best: float64[k], ascending, the lowest distances so far; updated.
+        cutoff: What exceeds it need not be raised further.
+        bounds: float64[n], of all documents; updated.
 
     Returns:
-        int64[s] and float64[s], those that were solved and their distances; how many were left out by the shared dual
-        or what it leaves, and how many by their own.
+        int64[m], the documents whose bounds do not exceed the cutoff.
     """
-    k = len(best)
-    bounds, order = _tighter(documents, query, costs, potentials, lowest, candidates, above(best[k - 1]))
-    found, distances = np.empty(len(order), np.int64), np.empty(len(order))
-    n_found, by_dual, place = 0, 0, 0
-    # the first ones make a target for the rest: the best of some by their own bounds
-    if best[k - 1] == np.inf:
-        first = order[: 3 * k]
-        own_bounds = np.empty(len(first))
-        for c in range(len(first)):
-            own_bounds[c] = _raised(documents, query, costs, potentials, candidates[first[c]], np.inf)
-        order[: 3 * k] = first[np.argsort(own_bounds)]
-    while place < len(order) and best[k - 1] == np.inf:
-        found[n_found] = candidates[order[place]]
-        distances[n_found] = _solved(documents, query, found[n_found])
-        _insert(best, distances[n_found])
-        n_found += 1
-        place += 1
-    order[place:] = order[place:][np.argsort(bounds[order[place:]])]
-    # some at a time: those whose own bounds are lowest first, and each lowers the cutoff for the next
-    own_bounds = np.empty(_AT_ONCE)
-    while place < len(order) and bounds[order[place]] <= above(best[k - 1]):
-        some = order[place : place + _AT_ONCE]
-        place += len(some)
-        for c in range(len(some)):
-            own_bounds[c] = _raised(documents, query, costs, potentials, candidates[some[c]], above(best[k - 1]))
-        for c in np.argsort(own_bounds[: len(some)]):
-            if own_bounds[c] > above(best[k - 1]):
-                by_dual += 1
-                continue
-            found[n_found] = candidates[some[c]]
-            distances[n_found] = _solved(documents, query, found[n_found])
-            _insert(best, distances[n_found])
-            n_found += 1
-    return found[:n_found], distances[:n_found], len(candidates) - place, by_dual
-
-
-@compiled
-def _tighter(
-    documents: Documents,
-    query: Query,
-    costs: Floats2d,
-    potentials: Floats1d,
-    lowest: Floats1d,
-    candidates: Ints1d,
-    cutoff: float,
-) -> Any:
-    """Bounds of all candidates, and the places of those that do not exceed the cutoff, by rising bound."""
-    bounds = np.empty(len(candidates))
-    first_bounds(documents, query, candidates, lowest, potentials, bounds)
-    places = np.flatnonzero(bounds <= cutoff)
-    kept, moved, tighter = candidates[places], bounds[places], np.empty(len(places))
+    moved = np.empty(len(candidates))
+    first_bounds(documents, query, candidates, lowest, potentials, moved)
+    bounds[candidates] = np.maximum(bounds[candidates], moved)
+    places = np.flatnonzero(bounds[candidates] <= cutoff)
+    kept, tighter = candidates[places], np.empty(len(places))
     paid = 0.0
     for i in range(len(potentials)):
         paid += query.masses[i] * potentials[i]
@@ -171,14 +86,121 @@ def _tighter(
         costs,
         lowest,
         query.masses,
-        moved - paid,
+        moved[places] - paid,
         True,
         tighter,
     )
     # what is relaxed from the other side has no slack taken off yet
-    bounds[places] = tighter - query.slack
-    order = places[np.argsort(tighter)]
-    return bounds, order[bounds[order] <= cutoff]
+    bounds[kept] = np.maximum(bounds[kept], tighter - query.slack)
+    return kept[bounds[kept] <= cutoff]
+
+
+@compiled
+def raise_lowest(
+    documents: Documents,
+    query: Query,
+    costs: Floats2d,
+    potentials: Floats1d,
+    candidates: Ints1d,
+    k: int,
+    bounds: Doubles1d,
+    stages: Stages,
+) -> Any:
+    """Raise the own bounds of some documents, without a distance to exceed: of those whose bounds are lowest.
+
+    Args:
+        documents: The corpus.
+        query: The query.
+        costs: float32[rows, words].
+        potentials: float32[words], that the documents share.
+        candidates: int64[c], the documents.
+        k: How many are wanted in the end; a few times as many are raised.
+        bounds: float64[n], of all documents; updated.
+        stages: int8[n], of all documents; updated.
+
+    Returns:
+        int64[m] and int64[c - m], those that were raised, and the others.
+    """
+    order = candidates[np.argsort(bounds[candidates])]
+    for document in order[: _AT_ONCE * k]:
+        bounds[document] = _raised(documents, query, costs, potentials, document, bounds[document], np.inf)
+        stages[document] = RAISED
+    return order[: _AT_ONCE * k], order[_AT_ONCE * k :]
+
+
+@compiled
+def solve_lowest(
+    documents: Documents, query: Query, candidates: Ints1d, bounds: Doubles1d, stages: Stages, best: Doubles1d
+) -> Any:
+    """Solve as many documents as are wanted: those whose bounds are lowest.
+
+    Args:
+        documents: The corpus.
+        query: The query.
+        candidates: int64[c], documents.
+        bounds: float64[n], of all documents.
+        stages: int8[n], of all documents; updated.
+        best: float64[k], ascending, the lowest distances so far; updated.
+
+    Returns:
+        int64[k] and float64[k], those that were solved and their distances.
+    """
+    found = candidates[np.argsort(bounds[candidates])[: len(best)]]
+    distances = np.empty(len(found))
+    for f in range(len(found)):
+        distances[f] = _solved(documents, query, found[f])
+        _insert(best, distances[f])
+        stages[found[f]] = SOLVED
+    return found, distances
+
+
+@compiled
+def settle(
+    documents: Documents,
+    query: Query,
+    costs: Floats2d,
+    potentials: Floats1d,
+    candidates: Ints1d,
+    bounds: Doubles1d,
+    stages: Stages,
+    best: Doubles1d,
+) -> Any:
+    """Solve some documents or leave them out.
+
+    Args:
+        documents: The corpus.
+        query: The query.
+        costs: float32[rows, words].
+        potentials: float32[words], that the documents share.
+        candidates: int64[c], the documents; those that are solved stay so.
+        bounds: float64[n], of all documents; updated.
+        stages: int8[n], of all documents; updated.
+        best: float64[k], ascending, the lowest distances so far; updated.
+
+    Returns:
+        int64[s] and float64[s], those that were solved and their distances.
+    """
+    k = len(best)
+    candidates = candidates[(bounds[candidates] <= above(best[k - 1])) & (stages[candidates] < SOLVED)]
+    order = candidates[np.argsort(bounds[candidates])]
+    found, distances, n_found = np.empty(len(order), np.int64), np.empty(len(order)), 0
+    place = 0
+    # some at a time, then those of them whose own bounds are lowest: each lowers the cutoff for the next
+    while place < len(order) and bounds[order[place]] <= above(best[k - 1]):
+        some = order[place : place + _AT_ONCE * k]
+        place += len(some)
+        cutoff = above(best[k - 1])
+        for document in some[bounds[some] <= cutoff]:
+            bounds[document] = _raised(documents, query, costs, potentials, document, bounds[document], cutoff)
+            stages[document] = RAISED
+        for document in some[np.argsort(bounds[some])]:
+            if bounds[document] > above(best[k - 1]):
+                break
+            found[n_found], distances[n_found] = document, _solved(documents, query, document)
+            _insert(best, distances[n_found])
+            stages[document] = SOLVED
+            n_found += 1
+    return found[:n_found], distances[:n_found]
 
 
 @compiled
@@ -192,14 +214,32 @@ def _masses(documents: Documents, document: int) -> Any:
 
 @compiled
 def _raised(
-    documents: Documents, query: Query, costs: Floats2d, potentials: Floats1d, document: int, cutoff: float
+    documents: Documents,
+    query: Query,
+    costs: Floats2d,
+    potentials: Floats1d,
+    document: int,
+    known: float,
+    cutoff: float,
 ) -> float:
-    """A document's own dual bound, raised towards the cutoff."""
+    """A document's own dual bound, raised from one that is known: to exceed the cutoff, or without one some rounds."""
     rows, masses = _masses(documents, document)
     target = cutoff * (1.0 + 1e-6) + query.slack
-    rounds = _OWN_ROUNDS if cutoff < np.inf else FIRST_ROUNDS
-    bound: float = ascend(costs, rows, masses, query.masses, target, rounds, query.greatest_cost, potentials.copy())
-    return bound - query.slack
+    ahead, rounds = (np.inf, _TO_A_CUTOFF) if cutoff < np.inf else (_OWN_AHEAD, _WITHOUT)
+    # what the ascent finds has no slack taken off yet
+    bound: float = ascend(
+        costs,
+        rows,
+        masses,
+        query.masses,
+        target,
+        ahead,
+        rounds,
+        query.greatest_cost,
+        known + query.slack,
+        potentials.copy(),
+    )
+    return max(known, bound - query.slack)
 
 
 @compiled
