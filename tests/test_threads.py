@@ -26,6 +26,19 @@ def test_items_are_read_no_further_ahead_than_needed():
     assert len(read) <= 3 + 2 + 1
 
 
+def test_results_may_wait_for_one_that_takes_long():
+    others = threading.Semaphore(0)
+
+    def slow_first(item):
+        if item:
+            others.release()
+        else:
+            assert all(others.acquire(timeout=20) for _ in range(5))
+        return item
+
+    assert list(map_ahead(slow_first, range(6), 2, results=5)) == [*range(6)]
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_an_error_comes_at_its_place(threads):
     results = map_ahead(lambda item: 1 // item, [2, 1, 0, 1], threads)

@@ -43,6 +43,8 @@ from spacy_embed.transport.settling_kernels import above, all_distances
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d, Rows
 
 _EVERYTHING = np.empty(0, np.bool_)
+_RESULTS_AHEAD = 64
+"""Queries of many words take tens of times as long as those of few."""
 
 
 class WmdIndex:
@@ -144,7 +146,7 @@ class WmdIndex:
             raise InputError(f"Expected {len(queries)} cutoffs, one a query, got {len(wanted)}.")
         both = zip(prepared, wanted.tolist(), strict=True)
         with self._blas.limit(limits=1, user_api="blas"):
-            return list(map_ahead(lambda asked: self._nearest(*asked, k, mask), both, threads))
+            return list(map_ahead(lambda asked: self._nearest(*asked, k, mask), both, threads, results=_RESULTS_AHEAD))
 
     @cached_property
     def _blas(self) -> ThreadpoolController:
