@@ -27,7 +27,7 @@ _NEAR = 1024
 """So many documents, about, are looked at closely before all others."""
 _SAMPLED, _WORDS_SAMPLED = 64, 1280
 """So many of them, or fewer that hold about so many words, give the potentials that they share."""
-_VALUES_SORTED = 768
+_VALUES_SAMPLED = 768
 
 
 @compiled
@@ -79,7 +79,7 @@ def nearest_documents(
     if cutoff == np.inf:
         first, others = raise_lowest(documents, query, costs, potentials, close, k, bounds, stages)
         # those that may be as close as the k-th of them have their say before any is solved
-        guess = np.sort(bounds[first])[k - 1] if len(first) >= k else np.inf
+        guess = np.partition(bounds[first], k - 1)[k - 1] if len(first) >= k else np.inf
         new = _next_ones(bounds, guess, stages)
         tighten(documents, query, costs, potentials, lowest, new, guess, bounds)
         close, others = np.concatenate((close, new)), np.concatenate((others, new))
@@ -164,6 +164,7 @@ def _threshold(values: Doubles1d, wanted: int) -> float:
     """A value that about ``wanted`` of some do not exceed, but no fewer than that of a sample of them."""
     if len(values) <= 4 * wanted:
         return np.inf
-    sample = np.sort(values[:: max(1, len(values) // _VALUES_SORTED)])
-    threshold: float = sample[wanted * len(sample) // len(values)]
+    sample = values[:: max(1, len(values) // _VALUES_SAMPLED)].copy()
+    place = wanted * len(sample) // len(values)
+    threshold: float = np.partition(sample, place)[place]
     return threshold
