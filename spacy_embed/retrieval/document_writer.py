@@ -1,5 +1,7 @@
 """Appending documents to arrays on disk and to a data set, a batch at a time in memory."""
 
+import errno
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -125,7 +127,17 @@ class DocumentWriter:
         stream = self._records(map_ahead(lambda batch: self._embedded(batch, fits, table), batches, threads))
         first = next(stream, None)
         if first is not None:
-            self._write_dataset(pa.RecordBatchReader.from_batches(first.schema, chain([first], stream)))
+            raised: list[Exception] = []
+            records = _noting(chain([first], stream), raised)
+            try:
+                self._write_dataset(pa.RecordBatchReader.from_batches(first.schema, records))
+            except Exception as error:
+                # Lance tells what its source raised, and what the disk said, in many lines
+                if raised:
+                    raise raised[0] from None
+                if isinstance(error, OSError) and os.strerror(errno.ENOSPC) in str(error):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+                raise
         self.wait()
         return len(self.keys["ids"]) - before
 
@@ -171,6 +183,14 @@ class DocumentWriter:
 
     def _write_dataset(self, records: pa.RecordBatchReader) -> None:
         raise NotImplementedError
+
+
+def _noting(batches: Iterator[pa.RecordBatch], raised: list[Exception]) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from batches
+    except Exception as error:
+        raised.append(error)
+        raise
 
 
 def document_arrays(manifest: Manifest) -> list[str]:
