@@ -9,8 +9,8 @@ Several processes may fill what is kept together, which Numba by itself does not
 
 import secrets
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
+from hashlib import sha256
 from typing import Any, TypeVar
 
 import numba
@@ -22,7 +22,6 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _Number = TypeVar("_Number", bound=np.generic)
 
-_random = partial(secrets.randbits, 60)
 _FAST = {"contract", "reassoc", "nsz", "arcp"}
 """Infinities and NaN keep their meaning; sums may be taken in any order, which is the same order every time."""
 
@@ -32,23 +31,34 @@ def _numbered_apart() -> None:
 
     Numba counts from 1 in each process. Functions made inside functions have nothing but that number to tell them
     apart (those within ``np.sort`` and ``np.argsort``, for one); a process that loads two that others called alike
-    takes the first for both, and computes nonsense or dies.
+    takes the first for both, and computes nonsense or dies. This holds for all that Numba compiles in the process,
+    other libraries' functions too, which are none the worse for it.
     """
     identity: Any = FunctionIdentity
-    identity._unique_ids = iter(_random, -1)
+    identity._unique_ids = iter(partial(secrets.randbits, 60), -1)
 
 
 def _kept_apart(dispatcher: Any) -> None:
     """Let no two processes keep code for different arguments under one name.
 
-    Numba numbers the files of a function; of two processes that find the same number free, one's code would be taken
-    for the other's.
+    Numba numbers the files of a function as they come; of two processes that find the same number free, one's code
+    would be taken for the other's. Here a name follows from the arguments' types, and code is there before its name.
     """
-    # without them nothing is kept: with NUMBA_DISABLE_JIT
-    with suppress(AttributeError):
-        files = dispatcher._cache._cache_file
-        numbered = files._data_name
-        files._data_name = lambda number: numbered(_random())
+    files: Any = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    used = ("_data_name", "_load_index", "_save_index", "_save_data")
+    # without them nothing is kept (NUMBA_DISABLE_JIT), or another version keeps it in another way
+    if not all(hasattr(files, name) for name in used):
+        return
+
+    def save(key: Any, data: Any) -> None:
+        number = int.from_bytes(sha256(repr(key).encode()).digest()[:7], "big")
+        others = [name for other, name in files._load_index().items() if other != key]
+        while files._data_name(number) in others:
+            number += 1
+        files._save_data(files._data_name(number), data)
+        files._save_index({**files._load_index(), key: files._data_name(number)})
+
+    files.save = save
 
 
 def _compiler(**options: Any) -> Callable[[_Function], _Function]:

@@ -14,7 +14,7 @@ def map_ahead(function: Callable[[T], R], items: Iterable[T], threads: int = 1, 
 
     Args:
         function: Called in several threads at once.
-        items: Read no further ahead than keeps the threads busy.
+        items: Read no further ahead than keeps the threads busy, and as results may wait.
         threads: How many; 1 for the calling one alone.
         results: How many may wait for one before them: more where some items take much longer than others.
     """

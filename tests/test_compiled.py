@@ -4,6 +4,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,6 +80,16 @@ def test_code_for_other_arguments_is_not_taken_when_two_write_at_once(returned):
     later = compiled(returned)
     assert isinstance(later(7), int)
     assert isinstance(later(7.0), float)
+
+
+def test_a_changed_function_leaves_no_files_behind(returned):
+    compiled(returned)(1)
+    kept = compiled(returned)._cache._cache_file
+    kept._source_stamp = "another"
+    changed = compiled(returned)
+    changed._cache._cache_file._source_stamp = "another"
+    changed(1)
+    assert len(list(Path(kept._cache_path).glob("returning.*.nbc"))) == 1
 
 
 def test_what_is_kept_is_found_again(returned):

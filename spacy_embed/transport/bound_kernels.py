@@ -158,8 +158,8 @@ def ascend(
     """Raise the dual bound of a document, or of the mixture of several, by some rounds of subgradient ascent.
 
     Each step goes as far as would lead to a level above the best bound if the dual was flat (Polyak 1969, "Minimization
-    of unsmooth functionals", equation 2.4): a little beyond the target, or without one to a level that is guessed, and
-    lowered while it is not come near (Sherali, Choi and Tuncbilek 2000, "A variable target value method for
+    of unsmooth functionals", equation 2.4): a little beyond the target, or without one to a level that is guessed; both
+    are lowered while they are not come near (Sherali, Choi and Tuncbilek 2000, "A variable target value method for
     nondifferentiable optimization"). Directions are deflected (Camerini, Fratta and Maffioli 1975, "On improving
     relaxation methods by modified gradient techniques"). Potentials that are good for a mixture give good bounds for
     each document that is like it.
@@ -241,12 +241,17 @@ _DEFLECTION = 1.5
 
 @compiled
 def _turn(direction: Doubles1d, subgradient: Doubles1d) -> float:
-    """The next direction, less what of the last one leads back from it; its squared length."""
-    against, way = 0.0, 0.0
+    """The next direction, less what of the last one leads back from it; its squared length.
+
+    Where they all but contradict each other, as for two words they always do, the last one says nothing of the next.
+    """
+    against, way, squared = 0.0, 0.0, 0.0
     for i in range(len(direction)):
         against -= subgradient[i] * direction[i]
         way += direction[i] * direction[i]
-    part = _DEFLECTION * against / way if against > 0.0 else 0.0
+        squared += subgradient[i] * subgradient[i]
+    is_kept = against > 0.0 and _DEFLECTION * against * against < way * squared
+    part = _DEFLECTION * against / way if is_kept else 0.0
     squared = 0.0
     for i in range(len(direction)):
         direction[i] = subgradient[i] + part * direction[i]

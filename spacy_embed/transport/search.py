@@ -42,7 +42,9 @@ from spacy_embed.transport.searched_arrays import Documents, Query
 from spacy_embed.transport.settling_kernels import above, all_distances
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d, Rows
 
-_EVERYTHING = np.empty(0, np.bool_)
+_EVERYTHING = for_reading(np.empty(0, np.bool_))
+_GREATEST_SQUARE = 1e36
+"""Of the length of a query's vector where documents' are below 1: float32 takes no more."""
 _RESULTS_AHEAD = 64
 """Queries of many words take tens of times as long as those of few."""
 
@@ -137,7 +139,7 @@ class WmdIndex:
         """
         if k < 1:
             raise InputError(f"k must be at least 1, got {k}.")
-        mask = _EVERYTHING if eligible is None else np.asarray(eligible, np.bool_)
+        mask = _EVERYTHING if eligible is None else for_reading(np.asarray(eligible, np.bool_))
         if eligible is not None and len(mask) != len(self):
             raise InputError(f"Expected {len(self)} values of eligible, one a document, got {len(mask)}.")
         prepared = self._queries(queries, extra)
@@ -276,6 +278,10 @@ class WmdIndex:
         scales = np.full(len(squares), self._unit) if self.cost == "euclidean" else 1.0 / np.sqrt(squares)
         vectors *= scales[:, None]
         squares *= scales**2
+        if squares.max(initial=0.0) > _GREATEST_SQUARE:
+            raise InputError(
+                "A word of a query has a vector over 1e18 times as long as any of the documents': scale them."
+            )
         masses = weights[order].astype(np.float64)
         # summed in the order in which documents are: equal bags have equal masses to the last bit
         masses /= np.add.accumulate(masses)[-1] if len(masses) else 1.0

@@ -20,8 +20,9 @@ _TO_A_CUTOFF = 64
 Stages = NDArray[np.int8]
 TIGHTENED, RAISED, SOLVED = 1, 2, 3
 """How far a document has come, from 0."""
-_AT_ONCE = 3
-"""So many times as many documents as are wanted have their own bounds raised before the lowest of them are solved."""
+_MORE_THAN_WANTED, _AT_ONCE = 32, 32
+"""So many more documents than are wanted, or twice as many, have their own bounds raised before the lowest of them are
+solved; later so many before those of them that are not left out."""
 
 
 @compiled
@@ -114,7 +115,7 @@ def raise_lowest(
         costs: float32[rows, words].
         potentials: float32[words], that the documents share.
         candidates: int64[c], the documents.
-        k: How many are wanted in the end; a few times as many are raised.
+        k: How many are wanted in the end; some more are raised.
         bounds: float64[n], of all documents; updated.
         stages: int8[n], of all documents; updated.
 
@@ -122,10 +123,11 @@ def raise_lowest(
         int64[m] and int64[c - m], those that were raised, and the others.
     """
     order = candidates[np.argsort(bounds[candidates])]
-    for document in order[: _AT_ONCE * k]:
+    n = k + min(2 * k, _MORE_THAN_WANTED)
+    for document in order[:n]:
         bounds[document] = _raised(documents, query, costs, potentials, document, bounds[document], np.inf)
         stages[document] = RAISED
-    return order[: _AT_ONCE * k], order[_AT_ONCE * k :]
+    return order[:n], order[n:]
 
 
 @compiled
@@ -143,7 +145,7 @@ def solve_lowest(
         best: float64[k], ascending, the lowest distances so far; updated.
 
     Returns:
-        int64[k] and float64[k], those that were solved and their distances.
+        int64[s] and float64[s], those that were solved and their distances; fewer than k where there are fewer.
     """
     found = candidates[np.argsort(bounds[candidates])[: len(best)]]
     distances = np.empty(len(found))
@@ -187,7 +189,7 @@ def settle(
     place = 0
     # some at a time, then those of them whose own bounds are lowest: each lowers the cutoff for the next
     while place < len(order) and bounds[order[place]] <= above(best[k - 1]):
-        some = order[place : place + _AT_ONCE * k]
+        some = order[place : place + _AT_ONCE]
         place += len(some)
         cutoff = above(best[k - 1])
         for document in some[bounds[some] <= cutoff]:

@@ -14,6 +14,7 @@ from spacy_embed.embedding import unit_rows
 from spacy_embed.errors import InputError
 from spacy_embed.transport.exact import distance_of_rows, transport, word_movers_distance
 from spacy_embed.transport.search import WmdIndex
+from spacy_embed.transport.search_kernel import nearest_documents
 from tests.strategies import QUICK, bag_of, bags, entries, seeds
 from tests.transport.references import COSTS, by_pot, costs, problem, random_bags, tables
 
@@ -517,3 +518,25 @@ def test_vectors_whose_squares_float32_does_not_hold_are_served_or_refused(cost,
         return
     for query, found in zip(ones(queries), all_found, strict=True):
         check(found._replace(distances=found.distances / factor), by_transport(query, documents, table, cost), 5)
+
+
+def test_a_query_that_is_too_long_beside_the_documents_is_refused():
+    # its squared length in their unit is beyond float32
+    table = np.array([[1e-20, 0], [0, 1e-20], [1, 1]], np.float32)
+    documents = Bags.from_tokens(np.array([0, 1], np.int32), np.array([0, 1, 2]))
+    query = Bags.from_tokens(np.array([2], np.int32), np.array([0, 1]))
+    with pytest.raises(InputError, match="1e18 times as long"):
+        WmdIndex(documents, table).search(query, 1)
+
+
+def test_any_mask_is_searched_by_the_same_code():
+    documents, queries, table = messy_corpus(3)
+    index, mask = WmdIndex(documents, table), np.arange(2 * len(documents)) % 3 > 0
+    plain = mask[::2].copy()
+    expected = index.search(queries, 3, eligible=plain)
+    compiled = len(nearest_documents.signatures)
+    plain.flags.writeable = False
+    for eligible in (plain, mask[::2], plain.tolist()):
+        for found, other in zip(index.search(queries, 3, eligible=eligible), expected, strict=True):
+            same(found, other)
+    assert len(nearest_documents.signatures) == compiled
