@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 
@@ -18,7 +19,9 @@ def start(tables, tmp_path):
 
     def run(corpus, *more):
         command = [sys.executable, "-m", "spacy_embed", "index", str(tmp_path / corpus), str(tmp_path / "out")]
-        return subprocess.Popen([*command, *options, *more], stderr=subprocess.PIPE, text=True)
+        # a shell that runs the tests in the background has told them not to hear Ctrl-C
+        hear = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+        return subprocess.Popen([*command, *options, *more], stderr=subprocess.PIPE, text=True, preexec_fn=hear)
 
     return run
 
