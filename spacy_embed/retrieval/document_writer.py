@@ -127,17 +127,7 @@ class DocumentWriter:
         stream = self._records(map_ahead(lambda batch: self._embedded(batch, fits, table), batches, threads))
         first = next(stream, None)
         if first is not None:
-            raised: list[Exception] = []
-            records = _noting(chain([first], stream), raised)
-            try:
-                self._write_dataset(pa.RecordBatchReader.from_batches(first.schema, records))
-            except Exception as error:
-                # Lance tells what its source raised, and what the disk said, in many lines
-                if raised:
-                    raise raised[0] from None
-                if isinstance(error, OSError) and os.strerror(errno.ENOSPC) in str(error):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
-                raise
+            self._append_records(first.schema, chain([first], stream))
         self.wait()
         return len(self.keys["ids"]) - before
 
@@ -180,6 +170,18 @@ class DocumentWriter:
         for lang, n in documents.items():
             self.languages[lang] = self.languages.get(lang, 0) + n
         self.lang_codes += [lang for lang in documents if lang not in self.lang_codes]
+
+    def _append_records(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
+        raised: list[Exception] = []
+        try:
+            self._write_dataset(pa.RecordBatchReader.from_batches(schema, _noting(batches, raised)))
+        except Exception as error:
+            # Lance tells what its source raised, and what the disk said, in many lines
+            if raised:
+                raise raised[0] from None
+            if isinstance(error, OSError) and os.strerror(errno.ENOSPC) in str(error):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+            raise
 
     def _write_dataset(self, records: pa.RecordBatchReader) -> None:
         raise NotImplementedError

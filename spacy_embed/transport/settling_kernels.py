@@ -39,11 +39,18 @@ def first_bounds(
         lowest,
         moved,
     )
-    paid = -query.slack
-    for i in range(len(potentials)):
-        paid += query.masses[i] * potentials[i]
+    paid = _paid(query, potentials) - query.slack
     for c in range(len(candidates)):
         moved[c] += paid
+
+
+@compiled
+def _paid(query: Query, potentials: Floats1d) -> float:
+    """What the query's words pay."""
+    paid = 0.0
+    for i in range(len(potentials)):
+        paid += query.masses[i] * potentials[i]
+    return paid
 
 
 @compiled
@@ -77,9 +84,6 @@ def tighten(
     bounds[candidates] = np.maximum(bounds[candidates], moved)
     places = np.flatnonzero(bounds[candidates] <= cutoff)
     kept, tighter = candidates[places], np.empty(len(places))
-    paid = 0.0
-    for i in range(len(potentials)):
-        paid += query.masses[i] * potentials[i]
     tighter_bounds(
         kept,
         documents.unsigned_rows,
@@ -87,7 +91,7 @@ def tighten(
         costs,
         lowest,
         query.masses,
-        moved[places] - paid,
+        moved[places] - _paid(query, potentials),
         True,
         tighter,
     )
