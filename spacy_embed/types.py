@@ -19,6 +19,7 @@ Floats2d: TypeAlias = NDArray[np.float32]
 Doubles1d: TypeAlias = NDArray[np.float64]
 Doubles2d: TypeAlias = NDArray[np.float64]
 Ints1d: TypeAlias = NDArray[np.int64]
+Ints2d: TypeAlias = NDArray[np.int64]
 
 State: TypeAlias = dict[str, Any]
 """What a fitted object needs to be rebuilt: plain values and NumPy arrays only."""

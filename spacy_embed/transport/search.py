@@ -15,6 +15,7 @@
 
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,26 +26,18 @@ from spacy_embed.compiled import for_reading
 from spacy_embed.errors import InputError
 from spacy_embed.selection import candidates
 from spacy_embed.threads import map_ahead
+from spacy_embed.transport.asked_words import AskedWords
 from spacy_embed.transport.bound_kernels import costs_below, relaxed_bounds, tighter_bounds
 from spacy_embed.transport.ground_cost import GroundCost, check_ground_cost, is_metric
-from spacy_embed.transport.masses import (
-    UNIT_ROUNDOFF,
-    check_weights,
-    inverse_lengths,
-    is_merged,
-    rounding,
-    squared_lengths,
-)
+from spacy_embed.transport.masses import check_weights, inverse_lengths, is_merged, rounding, squared_lengths
 from spacy_embed.transport.nearest import Nearest, Statistics
 from spacy_embed.transport.relaxed_kernels import relaxed_distances
-from spacy_embed.transport.search_kernel import nearest_documents, sample_size
-from spacy_embed.transport.searched_arrays import Documents, Query
+from spacy_embed.transport.search_kernel import fill_products, nearest_of_each, sample_size
+from spacy_embed.transport.searched_arrays import Documents, Queries, Query, query_at
 from spacy_embed.transport.settling_kernels import above, all_distances
-from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d, Rows
+from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d, Ints2d
 
 _EVERYTHING = for_reading(np.empty(0, np.bool_))
-_GREATEST_SQUARE = 1e36
-"""Of the length of a query's vector where documents' are below 1: float32 takes no more."""
 _RESULTS_AHEAD = 64
 """Queries of many words take tens of times as long as those of few."""
 
@@ -65,21 +58,21 @@ class WmdIndex:
         self.cost = check_ground_cost(cost)
         bags.check_rows(len(table))
         check_weights(bags)
-        self._whole_table = table
         used = np.bincount(bags.rows, minlength=len(table)) > 0
         # rows that no document uses would be multiplied for nothing
-        self._own = None if used.all() else np.flatnonzero(used).astype(np.int32)
-        own_table = np.ascontiguousarray(table if self._own is None else table[self._own], dtype=np.float32)
+        own = None if used.all() else np.flatnonzero(used).astype(np.int32)
+        own_table = np.ascontiguousarray(table if own is None else table[own], dtype=np.float32)
         squares = squared_lengths(own_table)
         local = np.cumsum(used, dtype=np.int32) - np.int32(1)
-        bags = bags if self._own is None else Bags(local[bags.rows], bags.weights, bags.offsets)
+        bags = bags if own is None else Bags(local[bags.rows], bags.weights, bags.offsets)
         has_mass = (bags.weights > 0) & (squares[bags.rows] > 0)
         self.bags = bags if has_mass.all() and is_merged(bags) else bags.keep(has_mass).merged()
         # lengths near 1, whose squares float32 holds; a power of two, so that nothing is rounded
         self._unit = 2.0 ** -float(np.frexp(np.sqrt(squares.max(initial=0.0)))[1]) if cost == "euclidean" else 1.0
         self._documents = self._arrays(own_table, squares)
         self._n_with_mass = int(np.count_nonzero(self.totals > 0))
-        self._greatest = float(np.sqrt((squares * self._documents.scales**2).max(initial=0.0)))
+        greatest = float(np.sqrt((squares * self._documents.scales**2).max(initial=0.0)))
+        self._asked = AskedWords(table, own, len(own_table), self._unit if cost == "euclidean" else None, greatest)
 
     def _arrays(self, table: Floats2d, squares: Doubles1d) -> Documents:
         bags, totals = self.bags, self.bags.totals()
@@ -142,33 +135,28 @@ class WmdIndex:
         mask = _EVERYTHING if eligible is None else for_reading(np.asarray(eligible, np.bool_))
         if eligible is not None and len(mask) != len(self):
             raise InputError(f"Expected {len(self)} values of eligible, one a document, got {len(mask)}.")
-        prepared = self._queries(queries, extra)
-        wanted = np.full(len(queries), np.inf) if cutoffs is None else np.asarray(cutoffs, np.float64)
-        if len(wanted) != len(queries):
-            raise InputError(f"Expected {len(queries)} cutoffs, one a query, got {len(wanted)}.")
-        both = zip(prepared, wanted.tolist(), strict=True)
+        parts = self._asked.parts(queries, extra, cutoffs, threads)
+        n = min(k, self._n_with_mass)
+        if not n:
+            return [Nearest(np.empty(0, np.int64), np.empty(0), Statistics(0, 0, 0, 0, 0))] * len(queries)
+
+        def nearest(part: Queries) -> list[Nearest]:
+            return self._each(*nearest_of_each(self._documents, part, mask, n))
+
         with self._blas.limit(limits=1, user_api="blas"):
-            return list(map_ahead(lambda asked: self._nearest(*asked, k, mask), both, threads, results=_RESULTS_AHEAD))
+            return list(chain.from_iterable(map_ahead(nearest, parts, threads, results=_RESULTS_AHEAD)))
 
     @cached_property
     def _blas(self) -> ThreadpoolController:
         return ThreadpoolController()
 
-    def _nearest(self, query: Query, cutoff: float, k: int, eligible: NDArray[np.bool_]) -> Nearest:
-        n_documents = self._n_with_mass
-        if not (len(query.masses) and n_documents):
-            return Nearest(np.empty(0, np.int64), np.empty(0), Statistics(0, 0, 0, 0, 0))
-        positions, distances, (eligible_ones, by_shared, by_reduced, by_dual) = nearest_documents(
-            self._documents, query, self._products(query), eligible, min(k, n_documents), cutoff * self._unit
-        )
-        order = np.lexsort((positions, distances))
-        positions, distances = positions[order], distances[order]
-        n = int(np.searchsorted(distances, distances[k - 1], side="right")) if k < len(distances) else len(distances)
-        return Nearest(
-            positions[:n],
-            distances[:n] / self._unit,
-            Statistics(eligible_ones, by_shared, by_reduced, by_dual, len(distances)),
-        )
+    def _each(self, positions: Ints1d, distances: Doubles1d, ends: Ints1d, counts: Ints2d) -> list[Nearest]:
+        distances /= self._unit
+        bounds = ends.tolist()
+        return [
+            Nearest(positions[first:last], distances[first:last], Statistics(*of_query))
+            for (first, last), of_query in zip(pairwise(bounds), counts.tolist(), strict=True)
+        ]
 
     def relaxed(self, queries: Bags, *, extra: Floats2d | None = None) -> Iterator[Floats1d]:
         """Relaxed WMD of each query and all documents (Kusner et al. 2015, section 4), the larger of both directions.
@@ -182,14 +170,16 @@ class WmdIndex:
         Returns:
             float32[documents] a query; ``inf`` where either side has no mass.
         """
-        for query in self._queries(queries, extra):
+        for query in self._one_by_one(queries, extra):
             yield (self._relaxed(query) / self._unit).astype(np.float32)
 
     def _relaxed(self, query: Query) -> Doubles1d:
         d, everything = self._documents, np.arange(len(self))
         both = np.full(len(self), np.inf)
         if len(query.masses):
-            costs, lowest, moved = self._products(query), np.empty(len(d.table), np.float32), np.empty(len(self))
+            costs, lowest = np.empty((len(d.table), len(query.masses)), np.float32), np.empty(len(d.table), np.float32)
+            moved = np.empty(len(self))
+            fill_products(d, query, costs)
             nothing = np.zeros(len(query.masses), np.float32)
             costs_below(costs, d.scales_float32, d.squares, query.squares, d.is_root, nothing, lowest)
             relaxed_bounds(everything, d.unsigned_rows, d.weights, d.totals, d.unsigned_offsets, lowest, moved)
@@ -214,7 +204,7 @@ class WmdIndex:
         Returns:
             int64[n], positions, and float64[n], their distances, in no order; none for a query without mass.
         """
-        for query in self._queries(queries, extra):
+        for query in self._one_by_one(queries, extra):
             bounds = self._relaxed(query)
             bounds[~eligible] = np.inf
             # what is rounded down says which may be among the closest
@@ -243,57 +233,11 @@ class WmdIndex:
             InputError: A row or weight is not valid.
         """
         some = np.arange(len(self)) if documents is None else np.ascontiguousarray(documents, np.int64)
-        (prepared,) = self._queries(query, None)
+        (prepared,) = self._one_by_one(query, None)
         found = np.full(len(some), np.inf)
         if len(prepared.masses):
             all_distances(self._documents, prepared, some, found)
         return found / self._unit
 
-    def _queries(self, queries: Bags, extra: Floats2d | None) -> Iterator[Query]:
-        extra = np.empty((0, self._documents.table.shape[1]), np.float32) if extra is None else extra
-        queries.check_rows(len(self._whole_table) + len(extra))
-        check_weights(queries)
-        if len(extra):
-            squared_lengths(extra)
-        merged = queries if is_merged(queries) else queries.merged()
-        return (self._query(*merged.at(i), extra) for i in range(len(merged)))
-
-    def _query(self, rows: Rows, weights: Floats1d, extra: Floats2d) -> Query:
-        n_whole, n_own = len(self._whole_table), len(self._documents.table)
-        if len(extra) and len(rows) and rows[-1] >= n_whole:
-            is_extra = rows >= n_whole
-            vectors = np.concatenate([self._whole_table[rows[~is_extra]], extra[rows[is_extra] - n_whole]])
-        else:
-            vectors = self._whole_table[rows]
-        vectors = vectors.astype(np.float64)
-        local = rows
-        if self._own is not None:
-            places = np.minimum(np.searchsorted(self._own, rows), max(n_own - 1, 0))
-            is_own = self._own[places] == rows if n_own else np.zeros(len(rows), bool)
-            # by row in the whole table, whatever rows the documents have: any part of them gives the same last bits
-            local = np.where(is_own, places, np.where(rows < n_whole, -1, n_own + np.arange(len(rows))))
-        squares = squared_lengths(vectors)
-        order = np.flatnonzero((squares > 0) & (weights > 0))
-        vectors, squares = vectors[order], squares[order]
-        scales = np.full(len(squares), self._unit) if self.cost == "euclidean" else 1.0 / np.sqrt(squares)
-        vectors *= scales[:, None]
-        squares *= scales**2
-        if squares.max(initial=0.0) > _GREATEST_SQUARE:
-            raise InputError(
-                "A word of a query has a vector over 1e18 times as long as any of the documents': scale them."
-            )
-        masses = weights[order].astype(np.float64)
-        # summed in the order in which documents are: equal bags have equal masses to the last bit
-        masses /= np.add.accumulate(masses)[-1] if len(masses) else 1.0
-        greatest = self._greatest + float(np.sqrt(squares.max(initial=0.0)))
-        # some roundings in float32 of costs and potentials
-        slack = 16 * UNIT_ROUNDOFF * greatest
-        below = (squares * (1.0 - rounding(vectors.shape[1]))).astype(np.float32)
-        return Query(local[order].astype(np.int32), masses, np.ascontiguousarray(vectors), below, greatest, slack)
-
-    def _products(self, query: Query) -> Floats2d:
-        """float32[rows, words], of the table and the query's words; infinite where they are the same."""
-        products: Floats2d = self._documents.table @ query.vectors.T.astype(np.float32)
-        known = np.flatnonzero((query.rows >= 0) & (query.rows < len(products)))
-        products[query.rows[known], known] = np.inf
-        return products
+    def _one_by_one(self, queries: Bags, extra: Floats2d | None) -> Iterator[Query]:
+        return (query_at(part, i) for part in self._asked.parts(queries, extra) for i in range(len(part.slacks)))

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from spacy_embed.compiled import compiled
 from spacy_embed.transport.bound_kernels import ascend, costs_below, lowest_left
-from spacy_embed.transport.searched_arrays import Documents, Query
+from spacy_embed.transport.searched_arrays import Documents, Queries, Query, query_at
 from spacy_embed.transport.settling_kernels import (
     RAISED,
     SHARED_AHEAD,
@@ -31,7 +31,67 @@ _VALUES_SAMPLED = 768
 
 
 @compiled
-def nearest_documents(
+def nearest_of_each(documents: Documents, queries: Queries, eligible: NDArray[np.bool_], k: int) -> Any:
+    """The nearest documents of several queries, exactly.
+
+    Args:
+        documents: The corpus, with at least ``k`` documents that have mass.
+        queries: Those without words find nothing.
+        eligible: bool[n], the documents that may be found; empty for all.
+        k: How many, at least 1.
+
+    Returns:
+        int64[s] and float64[s], the documents and their distances, by rising distance and position, query after query;
+        int64[queries + 1], where those of each begin and end; and int64[queries, 5], how many documents there were, how
+        many were left out by the first bound, by tighter ones and by their own dual, and how many were solved.
+    """
+    n_queries, n_rows = len(queries.cutoffs), len(documents.table)
+    ends, counts = np.zeros(n_queries + 1, np.int64), np.zeros((n_queries, 5), np.int64)
+    positions, distances = np.empty(0, np.int64), np.empty(0)
+    buffer = np.empty(n_rows * np.max(queries.offsets[1:] - queries.offsets[:-1]), np.float32)
+    for q in range(n_queries):
+        query = query_at(queries, q)
+        n_words = len(query.masses)
+        if n_words > 0:
+            products = buffer[: n_rows * n_words].reshape(n_rows, n_words)
+            fill_products(documents, query, products)
+            found, of_found, counts[q] = _nearest(documents, query, products, eligible, k, queries.cutoffs[q])
+            order = _in_order(found, of_found, k)
+            positions = np.concatenate((positions, found[order]))
+            distances = np.concatenate((distances, of_found[order]))
+        ends[q + 1] = len(positions)
+    return positions, distances, ends, counts
+
+
+@compiled
+def fill_products(documents: Documents, query: Query, products: Floats2d) -> None:
+    """Products of the table and a query's words.
+
+    Args:
+        documents: The corpus.
+        query: At least one word.
+        products: float32[rows, words], filled; infinite where row and word are the same.
+    """
+    np.dot(documents.table, query.vectors.astype(np.float32).T, products)
+    for word in range(len(query.rows)):
+        row = query.rows[word]
+        if 0 <= row < len(products):
+            products[row, word] = np.inf
+
+
+@compiled
+def _in_order(positions: Ints1d, distances: Doubles1d, k: int) -> Ints1d:
+    """The order of the ``k`` nearest and those as near as the k-th, equal ones by position."""
+    order = np.argsort(positions)
+    order = order[np.argsort(distances[order], kind="mergesort")]
+    n = min(k, len(order))
+    while 0 < n < len(order) and distances[order[n]] <= distances[order[n - 1]]:
+        n += 1
+    return order[:n]
+
+
+@compiled
+def _nearest(
     documents: Documents,
     query: Query,
     products: Floats2d,
@@ -50,8 +110,7 @@ def nearest_documents(
         cutoff: Those that are further away are not wanted; ``inf`` for none.
 
     Returns:
-        int64[s] and float64[s], the documents that were solved and their distances; then how many documents there were,
-        and how many were left out by the first bound, by tighter ones, and by their own dual.
+        int64[s] and float64[s], the documents that were solved and their distances; then the query's counts.
     """
     n = len(documents.totals)
     potentials = _sampled_potentials(documents, query, products)
@@ -92,7 +151,8 @@ def nearest_documents(
     more, more_distances = settle(documents, query, costs, potentials, close, bounds, stages, best)
     by_tighter, by_dual = np.count_nonzero(stages == TIGHTENED), np.count_nonzero(stages == RAISED)
     found, distances = np.concatenate((found, more)), np.concatenate((distances, more_distances))
-    return found, distances, (n_documents, n_documents - by_tighter - by_dual - len(found), by_tighter, by_dual)
+    by_first = n_documents - by_tighter - by_dual - len(found)
+    return found, distances, np.array([n_documents, by_first, by_tighter, by_dual, len(found)])
 
 
 @compiled

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from spacy_embed.compiled import compiled
 from spacy_embed.transport.bound_kernels import Unsigned, UnsignedOffsets
 from spacy_embed.types import Doubles1d, Doubles2d, Floats1d, Floats2d, Offsets, Rows, Weights
 
@@ -51,3 +52,34 @@ class Query(NamedTuple):
     """No cost to any row is greater."""
     slack: float
     """By how much a bound that was computed in float32 may lie above its true value."""
+
+
+class Queries(NamedTuple):
+    """The words of several queries, one query after the other; each array as ``Query`` holds it of one."""
+
+    offsets: Offsets
+    """int64[queries + 1]."""
+    rows: Rows
+    masses: Doubles1d
+    vectors: Doubles2d
+    squares: Floats1d
+    greatest_costs: Doubles1d
+    """float64[queries]."""
+    slacks: Doubles1d
+    """float64[queries]."""
+    cutoffs: Doubles1d
+    """float64[queries], no documents further away are wanted; ``inf`` for none."""
+
+
+@compiled
+def query_at(queries: Queries, index: int) -> Query:
+    """One query of several, as views."""
+    first, last = queries.offsets[index], queries.offsets[index + 1]
+    return Query(
+        queries.rows[first:last],
+        queries.masses[first:last],
+        queries.vectors[first:last],
+        queries.squares[first:last],
+        queries.greatest_costs[index],
+        queries.slacks[index],
+    )

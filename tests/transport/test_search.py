@@ -14,7 +14,7 @@ from spacy_embed.embedding import unit_rows
 from spacy_embed.errors import InputError
 from spacy_embed.transport.exact import distance_of_rows, transport, word_movers_distance
 from spacy_embed.transport.search import WmdIndex
-from spacy_embed.transport.search_kernel import nearest_documents
+from spacy_embed.transport.search_kernel import nearest_of_each
 from tests.strategies import QUICK, bag_of, bags, entries, seeds
 from tests.transport.references import COSTS, by_pot, costs, problem, random_bags, tables
 
@@ -534,9 +534,9 @@ def test_any_mask_is_searched_by_the_same_code():
     index, mask = WmdIndex(documents, table), np.arange(2 * len(documents)) % 3 > 0
     plain = mask[::2].copy()
     expected = index.search(queries, 3, eligible=plain)
-    compiled = len(nearest_documents.signatures)
+    compiled = len(nearest_of_each.signatures)
     plain.flags.writeable = False
     for eligible in (plain, mask[::2], plain.tolist()):
         for found, other in zip(index.search(queries, 3, eligible=eligible), expected, strict=True):
             same(found, other)
-    assert len(nearest_documents.signatures) == compiled
+    assert len(nearest_of_each.signatures) == compiled
