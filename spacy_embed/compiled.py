@@ -61,8 +61,14 @@ def _kept_apart(dispatcher: Any) -> None:
     files.save = save
 
 
-def _compiler(**options: Any) -> Callable[[_Function], _Function]:
+def _compiler(*, fast: bool, like_numpy: bool = False, counted: bool = True) -> Callable[[_Function], _Function]:
+    """All is said outright: what a function leaves open, Numba takes from whichever first called it when compiled."""
     compiler: Any = numba.njit
+    options = {
+        "fastmath": _FAST if fast else False,
+        "error_model": "numpy" if like_numpy else "python",
+        "_nrt": counted,
+    }
 
     def compile_(function: _Function) -> _Function:
         made: _Function = compiler(cache=True, nogil=True, **options)(function)
@@ -74,16 +80,16 @@ def _compiler(**options: Any) -> Callable[[_Function], _Function]:
 
 _numbered_apart()
 
-compiled = _compiler(fastmath=_FAST)
+compiled = _compiler(fast=True)
 """For most loops."""
 
-compiled_to_the_letter = _compiler()
+compiled_to_the_letter = _compiler(fast=False)
 """For loops that compare what they have computed twice."""
 
-compiled_like_numpy = _compiler(error_model="numpy", fastmath=_FAST)
+compiled_like_numpy = _compiler(fast=True, like_numpy=True)
 """As ``compiled``, and division by zero gives infinity or NaN: a loop that need not look out for it runs on vectors."""
 
-compiled_uncounted = _compiler(error_model="numpy", fastmath=_FAST, _nrt=False)
+compiled_uncounted = _compiler(fast=True, like_numpy=True, counted=False)
 """As ``compiled_like_numpy``, without counting references to arrays, so nothing can be allocated.
 
 The counts are atomic, tens of them a call: threads that share arrays wait for each other's.

@@ -6,12 +6,11 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from spacy_embed.bags import Bags
 from spacy_embed.corpus_counts import CorpusCounts
 from spacy_embed.errors import InputError
-from spacy_embed.threads import map_ahead
+from spacy_embed.threads import map_ahead, one_blas_thread
 from spacy_embed.types import Doubles2d, Floats1d, Floats2d, State
 from spacy_embed.weighting import Sif, TfIdf, Uniform, Weighting, weighting_from_state
 
@@ -171,7 +170,7 @@ class BagEmbedding:
             return weighted
         gram = np.zeros((table.shape[1], table.shape[1]))
         # a batch is too small for BLAS to share out, and its threads would take the cores of ours
-        with threadpool_limits(1, "blas"):
+        with one_blas_thread:
             for of_batch in map_ahead(lambda bags: gram_matrix(weighted.reduce(bags, table)), batches(), threads):
                 gram += of_batch
         found = weighted.with_components(gram)

@@ -2,21 +2,14 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from spacy_embed.bags import Bags
 from spacy_embed.compiled import compiled_to_the_letter, for_reading
 from spacy_embed.errors import InputError
-from spacy_embed.transport.masses import (
-    UNIT_ROUNDOFF,
-    check_weights,
-    inverse_lengths,
-    is_merged,
-    rounding,
-    squared_lengths,
-)
+from spacy_embed.transport.masses import UNIT_ROUNDOFF, check_weights, rounding, squared_lengths
 from spacy_embed.transport.searched_arrays import Queries
 from spacy_embed.types import Doubles1d, Doubles2d, Floats2d, Offsets, Rows, Weights
 
@@ -24,6 +17,7 @@ _GREATEST_SQUARE = 1e36
 """Of the length of a query's vector where documents' are below 1: float32 takes no more."""
 _QUERIES, _WORDS = 16, 128
 """So many queries, or of so many words, are prepared together: each by itself takes longer than many a search."""
+_EVERY = for_reading(np.empty(0, np.int32))
 
 
 class AskedWords(NamedTuple):
@@ -55,11 +49,14 @@ class AskedWords(NamedTuple):
             InputError: A row, weight or vector is not valid.
         """
         extra = np.empty((0, self.table.shape[1]), np.float32) if extra is None else extra
-        queries.check_rows(len(self.table) + len(extra))
-        check_weights(queries)
+        rows, weights, offsets = for_reading(queries.rows), for_reading(queries.weights), for_reading(queries.offsets)
+        are_valid, are_merged = _looked_over(rows, weights, offsets, len(self.table) + len(extra))
+        if not are_valid:
+            queries.check_rows(len(self.table) + len(extra))
+            check_weights(queries)
         if len(extra):
             squared_lengths(extra)
-        merged = queries if is_merged(queries) else queries.merged()
+        merged = queries if are_merged else queries.merged()
         wanted = np.full(len(merged), np.inf) if cutoffs is None else np.array(cutoffs, np.float64)
         if len(wanted) != len(merged):
             raise InputError(f"Expected {len(merged)} cutoffs, one a query, got {len(wanted)}.")
@@ -75,30 +72,24 @@ class AskedWords(NamedTuple):
     def _queries(self, bags: Bags, extra: Floats2d, cutoffs: Doubles1d) -> Queries:
         vectors = self._vectors(bags.rows, extra)
         squares = squared_lengths(vectors)
-        has_mass = (squares > 0) & (bags.weights > 0)
-        if not has_mass.all():
-            bags, vectors, squares = bags.keep(has_mass), vectors[has_mass], squares[has_mass]
-        scales = inverse_lengths(np.sqrt(squares)) if self.unit is None else np.full(len(squares), self.unit)
-        vectors *= scales[:, None]
-        squares *= scales**2
-        if squares.max(initial=0.0) > _GREATEST_SQUARE:
+        prepared: Queries = _prepared(
+            for_reading(bags.rows),
+            for_reading(bags.weights),
+            bags.offsets,
+            vectors,
+            squares,
+            _EVERY if self.own is None else for_reading(self.own),
+            len(self.table),
+            self.n_own,
+            0.0 if self.unit is None else self.unit,
+            self.greatest,
+            cutoffs,
+        )
+        if prepared.squares.max(initial=0.0) > _GREATEST_SQUARE:
             raise InputError(
                 "A word of a query has a vector over 1e18 times as long as any of the documents': scale them."
             )
-        masses, greatest = np.empty(len(squares)), np.empty(len(bags))
-        _masses_and_lengths(for_reading(bags.weights), squares, bags.offsets, masses, greatest)
-        greatest += self.greatest
-        return Queries(
-            bags.offsets,
-            self._local(bags.rows),
-            masses,
-            vectors,
-            (squares * (1.0 - rounding(vectors.shape[1]))).astype(np.float32),
-            greatest,
-            # some roundings in float32 of costs and potentials
-            16 * UNIT_ROUNDOFF * greatest,
-            cutoffs * (1.0 if self.unit is None else self.unit),
-        )
+        return prepared
 
     def _vectors(self, rows: Rows, extra: Floats2d) -> Doubles2d:
         if not len(extra):
@@ -109,30 +100,86 @@ class AskedWords(NamedTuple):
         vectors[is_extra] = extra[rows[is_extra] - len(self.table)]
         return vectors
 
-    def _local(self, rows: Rows) -> Rows:
-        """Rows of the documents' table; -1 for one that they lack, numbers beyond it for further vectors."""
-        if self.own is None:
-            return rows.astype(np.int32)
-        beyond = (rows - len(self.table) + self.n_own).astype(np.int32)
-        if not self.n_own:
-            return np.where(rows < len(self.table), np.int32(-1), beyond)
-        places = np.minimum(np.searchsorted(self.own, rows), self.n_own - 1).astype(np.int32)
-        return np.where(self.own[places] == rows, places, np.where(rows < len(self.table), np.int32(-1), beyond))
+
+@compiled_to_the_letter
+def _looked_over(rows: Rows, weights: Weights, offsets: Offsets, n_rows: int) -> tuple[bool, bool]:
+    """Whether rows are of a table and weights can be masses; and whether rows ascend within each bag."""
+    are_valid, are_merged = True, True
+    for bag in range(len(offsets) - 1):
+        last = -1
+        for entry in range(offsets[bag], offsets[bag + 1]):
+            row = rows[entry]
+            are_valid &= 0 <= row < n_rows and 0.0 <= weights[entry] < np.inf
+            are_merged &= row > last
+            last = row
+    return are_valid, are_merged
 
 
 @compiled_to_the_letter
-def _masses_and_lengths(
-    weights: Weights, squares: Doubles1d, offsets: Offsets, masses: Doubles1d, greatest: Doubles1d
-) -> None:
-    """Each query's weights as parts of their sum, and the length of its longest vector.
+def _prepared(
+    rows: Rows,
+    weights: Weights,
+    offsets: Offsets,
+    vectors: Doubles2d,
+    squares: Doubles1d,
+    own: Rows,
+    n_table: int,
+    n_own: int,
+    unit: float,
+    greatest: float,
+    cutoffs: Doubles1d,
+) -> Any:
+    """Queries of bags: words without weight or vector left out, the others scaled, rows as documents have them.
 
-    They are summed in the order in which documents' are: equal bags have equal masses to the last bit.
+    Args:
+        rows: int32[nnz], of the whole table and of further vectors.
+        weights: float32[nnz].
+        offsets: int64[queries + 1].
+        vectors: float64[nnz, dim].
+        squares: float64[nnz], their squared lengths.
+        own: int32[n], ascending, the rows that documents have; empty for all or none.
+        n_table: Rows of the whole table.
+        n_own: How many of them documents have.
+        unit: What vectors are multiplied by; 0 to make each of length 1.
+        greatest: The length of the longest of the documents' vectors after that.
+        cutoffs: float64[queries], before it.
     """
-    for query in range(len(greatest)):
-        total, longest = 0.0, 0.0
+    n_queries, dim = len(cutoffs), vectors.shape[1]
+    ends, lengths = np.zeros(n_queries + 1, np.int64), np.empty(n_queries)
+    local, masses = np.empty(len(rows), np.int32), np.empty(len(rows))
+    scaled, below = np.empty((len(rows), dim)), np.empty(len(rows), np.float32)
+    n = 0
+    for query in range(n_queries):
+        first, total, longest = n, 0.0, 0.0
         for entry in range(offsets[query], offsets[query + 1]):
-            total += weights[entry]
-            longest = max(longest, squares[entry])
-        for entry in range(offsets[query], offsets[query + 1]):
-            masses[entry] = weights[entry] / total
-        greatest[query] = np.sqrt(longest)
+            if not (squares[entry] > 0.0 and weights[entry] > 0.0):
+                continue
+            scale = unit if unit > 0.0 else 1.0 / np.sqrt(squares[entry])
+            for d in range(dim):
+                scaled[n, d] = vectors[entry, d] * scale
+            square = squares[entry] * scale**2
+            below[n] = square * (1.0 - rounding(dim))
+            longest = max(longest, square)
+            # by row in the whole table, whatever rows the documents have: any part of them gives the same last bits
+            local[n] = _local(rows[entry], own, n_table, n_own)
+            # summed in the order in which documents are: equal bags have equal masses to the last bit
+            masses[n] = weights[entry]
+            total += masses[n]
+            n += 1
+        for word in range(first, n):
+            masses[word] /= total
+        ends[query + 1], lengths[query] = n, greatest + np.sqrt(longest)
+    # some roundings in float32 of costs and potentials
+    slacks, wanted = 16 * UNIT_ROUNDOFF * lengths, cutoffs * (unit if unit > 0.0 else 1.0)
+    return Queries(ends, local[:n], masses[:n], scaled[:n], below[:n], lengths, slacks, wanted)
+
+
+@compiled_to_the_letter
+def _local(row: np.int32, own: Rows, n_table: int, n_own: int) -> Any:
+    """A row of the documents' table; -1 for one that they lack, numbers beyond it for further vectors."""
+    if row >= n_table:
+        return row - n_table + n_own
+    if n_own == n_table:
+        return row
+    place = np.searchsorted(own, row)
+    return place if place < len(own) and own[place] == row else -1

@@ -7,7 +7,7 @@ rounding was taken off of, so that they lie below the true value.
 import numpy as np
 from numpy.typing import NDArray
 
-from spacy_embed.compiled import compiled
+from spacy_embed.compiled import compiled, compiled_to_the_letter
 from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d, Rows, Weights
 
 Unsigned = NDArray[np.uint32]
@@ -64,7 +64,7 @@ def lowest_left(costs: Floats2d, potentials: Floats1d, lowest: Floats1d) -> None
         lowest[row] = best
 
 
-@compiled
+@compiled_to_the_letter
 def relaxed_bounds(
     candidates: Ints1d,
     rows: Unsigned,

@@ -4,12 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spacy_embed.bags import Bags
+from spacy_embed.compiled import compiled_to_the_letter
 from spacy_embed.errors import InputError
 from spacy_embed.types import Doubles1d
 
 UNIT_ROUNDOFF = 2.0**-24
 
 
+@compiled_to_the_letter
 def rounding(dim: int) -> float:
     """The share of squared lengths by which a squared distance may come out too high in float32.
 

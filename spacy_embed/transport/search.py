@@ -14,18 +14,16 @@
 """
 
 from collections.abc import Iterator
-from functools import cached_property
 from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
 from spacy_embed.bags import Bags
 from spacy_embed.compiled import for_reading
 from spacy_embed.errors import InputError
 from spacy_embed.selection import candidates
-from spacy_embed.threads import map_ahead
+from spacy_embed.threads import map_ahead, one_blas_thread
 from spacy_embed.transport.asked_words import AskedWords
 from spacy_embed.transport.bound_kernels import costs_below, relaxed_bounds, tighter_bounds
 from spacy_embed.transport.ground_cost import GroundCost, check_ground_cost, is_metric
@@ -143,12 +141,8 @@ class WmdIndex:
         def nearest(part: Queries) -> list[Nearest]:
             return self._each(*nearest_of_each(self._documents, part, mask, n))
 
-        with self._blas.limit(limits=1, user_api="blas"):
+        with one_blas_thread:
             return list(chain.from_iterable(map_ahead(nearest, parts, threads, results=_RESULTS_AHEAD)))
-
-    @cached_property
-    def _blas(self) -> ThreadpoolController:
-        return ThreadpoolController()
 
     def _each(self, positions: Ints1d, distances: Doubles1d, ends: Ints1d, counts: Ints2d) -> list[Nearest]:
         distances /= self._unit
