@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spacy_embed.compiled import compiled
+from spacy_embed.compiled import compiled, compiled_to_the_letter
 
 NAMES = """
 import os
@@ -97,3 +97,18 @@ def test_what_is_kept_is_found_again(returned):
     again = compiled(returned)
     again(np.float64(1))
     assert sum(again.stats.cache_hits.values()) == 1
+
+
+@compiled_to_the_letter
+def left_over(total, part):
+    """What rounding took off a sum."""
+    return (total + part - total) - part
+
+
+@compiled
+def passed_on(total, part):
+    return left_over(total, part)
+
+
+def test_what_is_taken_to_the_letter_stays_so_below_fast_loops():
+    assert passed_on(1e16, 3.0) == (1e16 + 3.0 - 1e16) - 3.0 == 1.0

@@ -58,8 +58,8 @@ def test_word_movers_search_is_brute_force_with_pruning(name, method, shared_dat
     found = index.rank(queries, method, 10)
     moved, documents = index.moved(queries, method), index.ranker(method).ranker.index
     table = np.concatenate([index.table.rows, moved.extra])
-    everything = Bags.concatenate([documents.bags])
-    whole = documents.bags if documents._own is None else everything.map_rows(documents._own)
+    own = documents._asked.own
+    whole = documents.bags if own is None else Bags.concatenate([documents.bags]).map_rows(own)
     for i, hits in enumerate(found):
         query = moved.bags.slice(i, i + 1)
         if not len(query.rows):

@@ -4,8 +4,10 @@ import threading
 from itertools import count, islice
 
 import pytest
+import scipy.linalg  # noqa: F401
+from threadpoolctl import ThreadpoolController
 
-from spacy_embed.threads import map_ahead
+from spacy_embed.threads import map_ahead, one_blas_thread
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
@@ -45,3 +47,16 @@ def test_an_error_comes_at_its_place(threads):
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(ZeroDivisionError):
         next(results)
+
+
+def test_blas_works_in_one_thread_while_anyone_is_inside():
+    blas = ThreadpoolController().select(user_api="blas")
+    with blas.limit(limits=2):
+        before = [library["num_threads"] for library in blas.info()]
+        # one comes before the other leaves, and leaves after it
+        one_blas_thread.__enter__()
+        one_blas_thread.__enter__()
+        one_blas_thread.__exit__()
+        assert {library["num_threads"] for library in blas.info()} == {1}
+        one_blas_thread.__exit__()
+        assert [library["num_threads"] for library in blas.info()] == before
