@@ -13,7 +13,7 @@ from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d
 
 SHARED_ROUNDS, SHARED_AHEAD = 16, 0.05
 """Of the ascent for a mixture of documents, whose bound is flat about its highest;"""
-_WITHOUT, _OWN_AHEAD = 24, 0.4
+_WITHOUT, _OWN_AHEAD = 32, 0.4
 """for a document of its own without a cutoff;"""
 _TO_A_CUTOFF = 64
 """and towards one, at most."""
