@@ -31,6 +31,9 @@ class Bags:
             raise InputError(f"A bag needs one weight per row: got {n_entries} rows and {len(self.weights)} weights.")
         if len(self.offsets) == 0 or self.offsets[0] != 0 or self.offsets[-1] != n_entries:
             raise InputError(f"Offsets of bags must start at 0 and end at the number of entries, {n_entries}.")
+        # compiled loops would read what is not there
+        if (self.offsets[1:] < self.offsets[:-1]).any():
+            raise InputError("Offsets of bags must not go back: bag i is entries offsets[i] to offsets[i + 1].")
 
     @classmethod
     def build(cls, rows: NDArray[np.integer], weights: NDArray[np.number], offsets: NDArray[np.integer]) -> "Bags":

@@ -62,7 +62,7 @@ def _kept_apart(dispatcher: Any) -> None:
 
 
 def _compiler(*, fast: bool, like_numpy: bool = False, counted: bool = True) -> Callable[[_Function], _Function]:
-    """All is said outright: what a function leaves open, Numba takes from whichever first called it when compiled."""
+    """What differs is said outright: what is left open, Numba takes from whatever function calls this one first."""
     compiler: Any = numba.njit
     options = {
         "fastmath": _FAST if fast else False,
@@ -84,7 +84,8 @@ compiled = _compiler(fast=True)
 """For most loops."""
 
 compiled_to_the_letter = _compiler(fast=False)
-"""For loops that compare what they have computed twice."""
+"""For loops that compare what they have computed twice, or whose sums are to be taken in order, and for those that
+gather: numbers gathered into vectors are slower than one after the other."""
 
 compiled_like_numpy = _compiler(fast=True, like_numpy=True)
 """As ``compiled``, and division by zero gives infinity or NaN: a loop that need not look out for it runs on vectors."""

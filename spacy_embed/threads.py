@@ -1,5 +1,6 @@
 """Array work ahead of whoever uses it, in threads: NumPy, SciPy and BLAS compute without Python's lock."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -47,6 +48,15 @@ class _OneBlasThread(AbstractContextManager[None]):
         self._inside = 0
         self._libraries: list[Any] | None = None
         self._before: list[int] = []
+        self._was_left = True
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._begin_anew)
+
+    def _begin_anew(self) -> None:
+        # threads that were inside stay behind in the parent
+        self._lock = Lock()
+        self._was_left = self._was_left and not self._inside
+        self._inside = 0
 
     def __enter__(self) -> None:
         with self._lock:
@@ -56,7 +66,9 @@ class _OneBlasThread(AbstractContextManager[None]):
 
                 self._libraries = ThreadpoolController().select(user_api="blas").lib_controllers
             if not self._inside:
-                self._before = [library.num_threads for library in self._libraries]
+                if self._was_left:
+                    self._before = [library.num_threads for library in self._libraries]
+                self._was_left = False
                 self._set([1] * len(self._libraries))
             self._inside += 1
 
@@ -65,6 +77,7 @@ class _OneBlasThread(AbstractContextManager[None]):
             self._inside -= 1
             if not self._inside:
                 self._set(self._before)
+                self._was_left = True
 
     def _set(self, wanted: list[int]) -> None:
         for library, threads in zip(self._libraries or [], wanted, strict=True):

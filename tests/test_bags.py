@@ -178,8 +178,24 @@ def test_nothing_concatenates_to_no_bags():
 
 @pytest.mark.parametrize(
     ("rows", "weights", "offsets"),
-    [([1, 2], [1], [0, 2]), ([1], [1], []), ([1], [1], [0, 2]), ([1], [1], [1, 1]), ([1, 2], [1, 1], [0, 1])],
-    ids=["a weight missing", "no offsets", "offsets too long", "offsets start late", "offsets end early"],
+    [
+        ([1, 2], [1], [0, 2]),
+        ([1], [1], []),
+        ([1], [1], [0, 2]),
+        ([1], [1], [1, 1]),
+        ([1, 2], [1, 1], [0, 1]),
+        ([1, 2], [1, 1], [0, 10**12, 2]),
+        ([1, 2], [1, 1], [0, 2, 1, 2]),
+    ],
+    ids=[
+        "a weight missing",
+        "no offsets",
+        "offsets too long",
+        "offsets start late",
+        "offsets end early",
+        "offsets beyond the end",
+        "offsets go back",
+    ],
 )
 def test_arrays_that_do_not_fit_together_are_refused(rows, weights, offsets):
     with pytest.raises(InputError):

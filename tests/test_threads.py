@@ -1,5 +1,6 @@
 """Work ahead in threads gives what ``map`` gives."""
 
+import os
 import threading
 from itertools import count, islice
 
@@ -60,3 +61,16 @@ def test_blas_works_in_one_thread_while_anyone_is_inside():
         assert {library["num_threads"] for library in blas.info()} == {1}
         one_blas_thread.__exit__()
         assert [library["num_threads"] for library in blas.info()] == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_blas_of_a_fork_made_inside_is_set_free_by_its_own_search():
+    before = [library["num_threads"] for library in ThreadpoolController().select(user_api="blas").info()]
+    with one_blas_thread:
+        child = os.fork()
+        if not child:
+            with one_blas_thread:
+                pass
+            after = [library["num_threads"] for library in ThreadpoolController().select(user_api="blas").info()]
+            os._exit(0 if after == before else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

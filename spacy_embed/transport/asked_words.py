@@ -16,7 +16,8 @@ from spacy_embed.types import Doubles1d, Doubles2d, Floats2d, Offsets, Rows, Wei
 _GREATEST_SQUARE = 1e36
 """Of the length of a query's vector where documents' are below 1: float32 takes no more."""
 _QUERIES, _WORDS = 16, 128
-"""So many queries, or of so many words, are prepared together: each by itself takes longer than many a search."""
+"""So many queries at most are prepared together, and none after one that ends beyond a multiple of so many words: each
+by itself takes as long as many a search, and long ones are to be shared out."""
 _EVERY = for_reading(np.empty(0, np.int32))
 
 
@@ -27,10 +28,8 @@ class AskedWords(NamedTuple):
     """float32[n, dim], whose rows queries name."""
     own: Rows | None
     """int32[rows], ascending, the rows of it that documents have; None for all."""
-    n_own: int
-    """How many they are."""
-    unit: float | None
-    """What all vectors are multiplied by; None to make each of length 1."""
+    unit: float
+    """What all vectors are multiplied by; 0 to make each of length 1."""
     greatest: float
     """No document's vector is longer after that."""
 
@@ -46,9 +45,12 @@ class AskedWords(NamedTuple):
             threads: How many have to have work.
 
         Raises:
-            InputError: A row, weight or vector is not valid.
+            InputError: A row, weight, vector or cutoff is not valid.
         """
-        extra = np.empty((0, self.table.shape[1]), np.float32) if extra is None else extra
+        dim = self.table.shape[1]
+        extra = np.empty((0, dim), np.float32) if extra is None else extra
+        if extra.shape[1] != dim:
+            raise InputError(f"Expected further vectors of {dim} dimensions, as the table's, got {extra.shape[1]}.")
         rows, weights, offsets = for_reading(queries.rows), for_reading(queries.weights), for_reading(queries.offsets)
         are_valid, are_merged = _looked_over(rows, weights, offsets, len(self.table) + len(extra))
         if not are_valid:
@@ -57,10 +59,14 @@ class AskedWords(NamedTuple):
         if len(extra):
             squared_lengths(extra)
         merged = queries if are_merged else queries.merged()
+        if not are_merged:
+            check_weights(merged)
         wanted = np.full(len(merged), np.inf) if cutoffs is None else np.array(cutoffs, np.float64)
         if len(wanted) != len(merged):
             raise InputError(f"Expected {len(merged)} cutoffs, one a query, got {len(wanted)}.")
-        together = max(1, min(_QUERIES, len(merged) // (4 * threads)))
+        if np.isnan(wanted).any():
+            raise InputError("Expected cutoffs that are distances or infinite, got NaN.")
+        together = max(1, min(_QUERIES, len(merged) // (4 * max(1, threads))))
         place = np.arange(len(merged)) // together + merged.offsets[:-1] // _WORDS
         bounds = [0, *(np.flatnonzero(np.diff(place)) + 1).tolist(), len(merged)]
         return (
@@ -80,8 +86,8 @@ class AskedWords(NamedTuple):
             squares,
             _EVERY if self.own is None else for_reading(self.own),
             len(self.table),
-            self.n_own,
-            0.0 if self.unit is None else self.unit,
+            len(self.table) if self.own is None else len(self.own),
+            self.unit,
             self.greatest,
             cutoffs,
         )

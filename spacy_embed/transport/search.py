@@ -37,7 +37,9 @@ from spacy_embed.types import Doubles1d, Floats1d, Floats2d, Ints1d, Ints2d
 
 _EVERYTHING = for_reading(np.empty(0, np.bool_))
 _RESULTS_AHEAD = 64
-"""Queries of many words take tens of times as long as those of few."""
+"""Parts of a batch: queries of many words take tens of times as long as those of few."""
+_LEAST_LENGTH = 1e-35
+"""Of a vector that is scaled to length 1, or of the longest one: products of shorter ones lose digits in float32."""
 
 
 class WmdIndex:
@@ -49,7 +51,8 @@ class WmdIndex:
         cost: Between rows.
 
     Raises:
-        InputError: A row lies outside the table, a weight is negative or not finite, or the cost is unknown.
+        InputError: A row lies outside the table, a weight is negative or not finite, vectors are too short for float32,
+            or the cost is unknown.
     """
 
     def __init__(self, bags: Bags, table: Floats2d, *, cost: GroundCost = "euclidean") -> None:
@@ -61,16 +64,18 @@ class WmdIndex:
         own = None if used.all() else np.flatnonzero(used).astype(np.int32)
         own_table = np.ascontiguousarray(table if own is None else table[own], dtype=np.float32)
         squares = squared_lengths(own_table)
+        _check_lengths(squares, self.cost)
         local = np.cumsum(used, dtype=np.int32) - np.int32(1)
         bags = bags if own is None else Bags(local[bags.rows], bags.weights, bags.offsets)
         has_mass = (bags.weights > 0) & (squares[bags.rows] > 0)
         self.bags = bags if has_mass.all() and is_merged(bags) else bags.keep(has_mass).merged()
+        check_weights(self.bags)
         # lengths near 1, whose squares float32 holds; a power of two, so that nothing is rounded
         self._unit = 2.0 ** -float(np.frexp(np.sqrt(squares.max(initial=0.0)))[1]) if cost == "euclidean" else 1.0
         self._documents = self._arrays(own_table, squares)
         self._n_with_mass = int(np.count_nonzero(self.totals > 0))
         greatest = float(np.sqrt((squares * self._documents.scales**2).max(initial=0.0)))
-        self._asked = AskedWords(table, own, len(own_table), self._unit if cost == "euclidean" else None, greatest)
+        self._asked = AskedWords(table, own, self._unit if cost == "euclidean" else 0.0, greatest)
 
     def _arrays(self, table: Floats2d, squares: Doubles1d) -> Documents:
         bags, totals = self.bags, self.bags.totals()
@@ -123,7 +128,7 @@ class WmdIndex:
             eligible: bool[documents], those that may be found.
             cutoffs: float64[queries], distances above which a query's documents are not wanted: what is left out then
                 is proved to be further away, and need not be ranked. ``inf`` for none.
-            threads: How many search, a query each.
+            threads: How many search, some queries each.
 
         Raises:
             InputError: ``k`` is below 1, or a row, weight or vector is not valid.
@@ -136,6 +141,9 @@ class WmdIndex:
         parts = self._asked.parts(queries, extra, cutoffs, threads)
         n = min(k, self._n_with_mass)
         if not n:
+            # they are looked over all the same
+            for _ in parts:
+                pass
             return [Nearest(np.empty(0, np.int64), np.empty(0), Statistics(0, 0, 0, 0, 0))] * len(queries)
 
         def nearest(part: Queries) -> list[Nearest]:
@@ -235,3 +243,12 @@ class WmdIndex:
 
     def _one_by_one(self, queries: Bags, extra: Floats2d | None) -> Iterator[Query]:
         return (query_at(part, i) for part in self._asked.parts(queries, extra) for i in range(len(part.slacks)))
+
+
+def _check_lengths(squares: Doubles1d, cost: GroundCost) -> None:
+    lengths = np.sqrt(squares[squares > 0])
+    if not len(lengths):
+        return
+    least = float(lengths.max() if cost == "euclidean" else lengths.min())
+    if least < _LEAST_LENGTH:
+        raise InputError(f"A vector of length {least:.3g} is too short for float32 to move mass by: scale the vectors.")

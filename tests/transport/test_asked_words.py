@@ -14,7 +14,7 @@ OWN = np.array([0, 3], np.int32)
 
 
 def asked(unit=0.5, own=OWN):
-    return AskedWords(TABLE, own, len(TABLE) if own is None else len(own), unit, 2.0)
+    return AskedWords(TABLE, own, unit, 2.0)
 
 
 def bags(*of_queries):
@@ -47,7 +47,7 @@ def test_words_are_named_by_rows_of_the_documents_and_scaled():
 
 
 def test_for_cosine_each_vector_has_length_1():
-    (query,) = prepared(bags([(0, 1), (2, 1)]), unit=None)
+    (query,) = prepared(bags([(0, 1), (2, 1)]), unit=0.0)
     np.testing.assert_allclose(query.vectors, [[0.6, 0.8], [0, 1]])
     np.testing.assert_allclose(query.squares, 1, rtol=1e-5)
 
@@ -87,7 +87,7 @@ def test_parts_hold_every_query_once_and_few_words(threads):
 def test_long_queries_are_prepared_by_themselves():
     rows = [[(row, 1.0) for row in range(200)]] * 40
     table = np.ones((200, 2), np.float32)
-    parts = list(AskedWords(table, None, 200, 1.0, 1.0).parts(bags(*rows), None))
+    parts = list(AskedWords(table, None, 1.0, 1.0).parts(bags(*rows), None))
     assert [len(part.slacks) for part in parts] == [1] * 40
 
 
@@ -105,6 +105,7 @@ def test_no_queries():
         (bags([(0, np.inf)]), None, "Weights"),
         (bags([(0, 1)]), np.array([[np.nan, 0]], np.float32), "NaN"),
         (bags([(5, 1)]), np.array([[1e19, 0]], np.float32), "1e18 times"),
+        (bags([(5, 1)]), np.array([[1]], np.float32), "2 dimensions, as the table's, got 1"),
     ],
 )
 def test_what_is_no_query_is_refused(queries, extra, message):
@@ -112,6 +113,8 @@ def test_what_is_no_query_is_refused(queries, extra, message):
         list(asked().parts(queries, extra))
 
 
-def test_cutoffs_are_one_a_query():
+def test_cutoffs_are_one_a_query_and_no_nan():
+    with pytest.raises(InputError, match="got NaN"):
+        asked().parts(bags([(0, 1)]), None, np.array([np.nan]))
     with pytest.raises(InputError, match="Expected 1 cutoffs, one a query, got 2"):
         asked().parts(bags([(0, 1)]), None, np.ones(2))

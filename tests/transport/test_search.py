@@ -507,15 +507,16 @@ def test_tweets_are_found_as_one_by_one(cost, shared_data):
 
 
 @pytest.mark.parametrize("cost", COSTS)
-@pytest.mark.parametrize("scale", [1e-30, 1e-20, 1e-12, 1e12, 1e20, 1e30])
+@pytest.mark.parametrize("scale", [1e-40, 1e-30, 1e-20, 1e-12, 1e12, 1e20, 1e30])
 def test_vectors_whose_squares_float32_does_not_hold_are_served_or_refused(cost, scale):
     documents, queries, table = messy_corpus(10)
     factor = scale if cost == "euclidean" else 1.0
     try:
         all_found = WmdIndex(documents, table * np.float32(scale), cost=cost).search(queries, 5)
     except InputError:
-        assert scale in {1e-30, 1e-20, 1e20, 1e30}
+        assert scale in {1e-40, 1e-30, 1e-20, 1e20, 1e30}
         return
+    assert scale > 1e-40
     for query, found in zip(ones(queries), all_found, strict=True):
         check(found._replace(distances=found.distances / factor), by_transport(query, documents, table, cost), 5)
 
@@ -540,3 +541,31 @@ def test_any_mask_is_searched_by_the_same_code():
         for found, other in zip(index.search(queries, 3, eligible=eligible), expected, strict=True):
             same(found, other)
     assert len(nearest_of_each.signatures) == compiled
+
+
+@pytest.mark.parametrize("threads", [-1, 0])
+def test_no_threads_are_one(threads):
+    documents, queries, table = messy_corpus(4)
+    index = WmdIndex(documents, table)
+    for found, other in zip(index.search(queries, 3, threads=threads), index.search(queries, 3), strict=True):
+        same(found, other)
+
+
+def test_documents_without_mass_are_not_found_but_queries_are_looked_over():
+    table = np.array([[0, 0], [1, 0]], np.float32)
+    index = WmdIndex(Bags.from_tokens(np.array([0], np.int32), np.array([0, 1])), table)
+    query = Bags.from_tokens(np.array([2], np.int32), np.array([0, 1]))
+    (nothing,) = index.search(query, 1, extra=np.ones((1, 2), np.float32))
+    assert (len(nothing.positions), len(nothing.distances), sum(nothing.statistics)) == (0, 0, 0)
+    with pytest.raises(InputError, match="1e18 times as long"):
+        index.search(query, 1, extra=np.array([[3e38, 0]], np.float32))
+
+
+def test_weights_that_add_up_to_infinity_are_refused():
+    heavy = Bags.build(np.array([0, 0]), np.array([3e38, 3e38]), np.array([0, 2]))
+    table = np.ones((1, 2), np.float32)
+    with pytest.raises(InputError, match="finite"):
+        WmdIndex(heavy, table)
+    light = Bags.build(np.array([0]), np.array([1]), np.array([0, 1]))
+    with pytest.raises(InputError, match="finite"):
+        WmdIndex(light, table).search(heavy, 1)
