@@ -47,15 +47,13 @@ class _OneBlasThread(AbstractContextManager[None]):
         self._lock = Lock()
         self._inside = 0
         self._libraries: list[Any] | None = None
-        self._before: list[int] = []
-        self._was_left = True
+        self._before: list[int] | None = None
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._begin_anew)
 
     def _begin_anew(self) -> None:
-        # threads that were inside stay behind in the parent
+        # threads that were inside stay behind in the parent; what they would have set back is kept
         self._lock = Lock()
-        self._was_left = self._was_left and not self._inside
         self._inside = 0
 
     def __enter__(self) -> None:
@@ -66,9 +64,7 @@ class _OneBlasThread(AbstractContextManager[None]):
 
                 self._libraries = ThreadpoolController().select(user_api="blas").lib_controllers
             if not self._inside:
-                if self._was_left:
-                    self._before = [library.num_threads for library in self._libraries]
-                self._was_left = False
+                self._before = self._before or [library.num_threads for library in self._libraries]
                 self._set([1] * len(self._libraries))
             self._inside += 1
 
@@ -76,8 +72,8 @@ class _OneBlasThread(AbstractContextManager[None]):
         with self._lock:
             self._inside -= 1
             if not self._inside:
-                self._set(self._before)
-                self._was_left = True
+                self._set(self._before or [])
+                self._before = None
 
     def _set(self, wanted: list[int]) -> None:
         for library, threads in zip(self._libraries or [], wanted, strict=True):

@@ -68,8 +68,11 @@ class WmdIndex:
         local = np.cumsum(used, dtype=np.int32) - np.int32(1)
         bags = bags if own is None else Bags(local[bags.rows], bags.weights, bags.offsets)
         has_mass = (bags.weights > 0) & (squares[bags.rows] > 0)
-        self.bags = bags if has_mass.all() and is_merged(bags) else bags.keep(has_mass).merged()
-        check_weights(self.bags)
+        if not (has_mass.all() and is_merged(bags)):
+            bags = bags.keep(has_mass).merged()
+            # weights of equal rows are added up
+            check_weights(bags)
+        self.bags = bags
         # lengths near 1, whose squares float32 holds; a power of two, so that nothing is rounded
         self._unit = 2.0 ** -float(np.frexp(np.sqrt(squares.max(initial=0.0)))[1]) if cost == "euclidean" else 1.0
         self._documents = self._arrays(own_table, squares)
