@@ -111,7 +111,7 @@ class AskedWords(NamedTuple):
 def _looked_over(rows: Rows, weights: Weights, offsets: Offsets, n_rows: int) -> tuple[bool, bool]:
     """Whether rows are of a table and weights can be masses; and whether rows ascend within each bag.
 
-    In one pass: what says which of them is wrong takes as long as much of a short search.
+    In one pass, for short searches; ``Bags.check_rows`` and ``check_weights`` say which of them is wrong.
     """
     are_valid, are_merged = True, True
     for bag in range(len(offsets) - 1):
