@@ -3,9 +3,13 @@
     python benchmarks/index.py TEXT [--langs en,ru] [--runs 3] [--million] [--work DIR] [--json] [--quick]
 
 TEXT holds LANG/*.txt.gz; running text is cut into documents of about 20 and about 200 words. Vectors are random ones
-for every form of the text (their values do not matter to time). Each figure is the median of the runs, every run in a
-process of its own: "bare" is the tokenizer alone, ``nlp.pipe`` of a blank pipeline, in one process, texts in memory;
-ours is ``spacy-embed index``, the whole command after its start: reading, tokenising, forms, fitting, writing.
+for every form of the text (their values do not matter to time). Every run is in a process of its own: "bare" is the
+tokenizer alone, ``nlp.pipe`` of a blank pipeline, in one process, texts in memory; ours is ``spacy-embed index``, the
+whole command after its start: reading, tokenising, forms, fitting, writing. What is compared is run in turn, and
+figures are medians over the turns, ratios those of one turn: a machine that is slower for a minute is so for both.
+
+"2 bare / 1" is what two processes gain that tokenize one half each and do nothing else: no more can be had of two
+workers by this machine, and by halves that must each meet the words of the language.
 """
 
 import argparse
@@ -30,13 +34,16 @@ BARE = """
 import json, sys, time
 from pathlib import Path
 from spacy_embed.pipeline.language_pipelines import default_pipeline
-lang, file = sys.argv[1:]
+lang, file, part, parts = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 texts = [json.loads(line)["text"] for line in Path(file).open(encoding="utf-8")]
+texts = texts[len(texts) * part // parts : len(texts) * (part + 1) // parts]
 nlp = default_pipeline(lang)
 nlp.remove_pipe("lookup_forms")
-started, cpu = time.perf_counter(), time.process_time()
+print("ready", flush=True)
+sys.stdin.readline()
+started = time.time()
 words = sum(len(doc) for doc in nlp.pipe(texts))
-print(json.dumps({"seconds": time.perf_counter() - started, "cpu": time.process_time() - cpu, "words": words}))
+print(json.dumps([started, time.time()]))
 """
 
 TABLE = """
@@ -176,13 +183,30 @@ def measure(command: list[object]) -> Measured:
     if process.returncode:
         sys.exit(f"failed: {command}")
     facts = json.loads(printed.splitlines()[-1])
-    return Measured(facts["seconds"], facts.get("cpu", max(watched.cpu, usage.ru_utime + usage.ru_stime)), peak / 1e6)
+    return Measured(facts["seconds"], max(watched.cpu, usage.ru_utime + usage.ru_stime), peak / 1e6)
 
 
-def medians(command: list[object], runs: int) -> Measured:
-    """The median of each figure."""
-    measured = [measure(command) for _ in range(runs)]
-    return Measured(*(statistics.median(figures) for figures in zip(*measured, strict=True)))
+def tokenize(lang: str, corpus: Path, processes: int) -> float:
+    """Seconds of bare processes that tokenize an equal part of the corpus each, all at once."""
+    command = [sys.executable, "-c", BARE, lang, str(corpus)]
+    running = [
+        subprocess.Popen(
+            [*command, str(part), str(processes)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for part in range(processes)
+    ]
+    for process in running:
+        assert process.stdout is not None
+        process.stdout.readline()
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    printed = [process.communicate()[0] for process in running]
+    if any(process.returncode for process in running):
+        sys.exit(f"failed: {command}")
+    starts, ends = zip(*map(json.loads, printed), strict=True)
+    return float(max(ends) - min(starts))
 
 
 def index_command(corpus: Path, table: Path, out: Path, workers: int) -> list[object]:
@@ -199,23 +223,42 @@ def measure_language(text: Path, lang: str, words: int, n: int, small: int, work
     table = work / f"{lang}-{words}-{n}.vectors"
     if not table.exists():
         subprocess.run([sys.executable, "-c", TABLE, table, corpus], check=True)
-    bare = medians([sys.executable, "-c", BARE, lang, corpus], runs)
-    one = medians(index_command(corpus, table, work / "out", 1), runs)
-    two = medians(index_command(corpus, table, work / "out", 2), runs)
-    first = medians(index_command(few, table, work / "out", 1), 1)
+    first = measure(index_command(few, table, work / "out", 1))
+    turns = [_turn(lang, corpus, table, work / "out") for _ in range(runs)]
     return {
         "lang": lang,
         "documents": n,
         "words": words,
-        "bare docs/s": round(n / bare.seconds),
-        "index docs/s": round(n / one.seconds),
-        "index time / bare": round(one.seconds / bare.seconds, 2),
-        "2 workers docs/s": round(n / two.seconds),
-        "2 workers / 1": round(one.seconds / two.seconds, 2),
+        "bare docs/s": round(n / statistics.median(turn.bare for turn in turns)),
+        "2 bare / 1": round(statistics.median(turn.bare / turn.bare_twice for turn in turns), 2),
+        "index docs/s": round(n / statistics.median(turn.one.seconds for turn in turns)),
+        "index time / bare": round(statistics.median(turn.one.seconds / turn.bare for turn in turns), 2),
+        "2 workers docs/s": round(n / statistics.median(turn.two.seconds for turn in turns)),
+        "2 workers / 1": round(statistics.median(turn.one.seconds / turn.two.seconds for turn in turns), 2),
         f"peak MB, {small} docs": round(first.peak_mb),
-        f"peak MB, {n} docs": round(one.peak_mb),
-        "peak MB, 2 workers": round(two.peak_mb),
+        f"peak MB, {n} docs": round(statistics.median(turn.one.peak_mb for turn in turns)),
+        "peak MB, 2 workers": round(statistics.median(turn.two.peak_mb for turn in turns)),
     }
+
+
+class Turn(NamedTuple):
+    """What is compared, one after the other."""
+
+    bare: float
+    """Seconds."""
+    bare_twice: float
+    """Seconds of two processes with one half each."""
+    one: Measured
+    two: Measured
+
+
+def _turn(lang: str, corpus: Path, table: Path, out: Path) -> Turn:
+    return Turn(
+        tokenize(lang, corpus, 1),
+        tokenize(lang, corpus, 2),
+        measure(index_command(corpus, table, out, 1)),
+        measure(index_command(corpus, table, out, 2)),
+    )
 
 
 def measure_million(text: Path, langs: list[str], n: int, work: Path) -> dict:

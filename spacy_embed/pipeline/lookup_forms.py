@@ -59,7 +59,8 @@ class LookupForms:
         Raises:
             InputError: The Doc lacks an annotation that its forms need.
         """
-        self._check_annotation(doc)
+        if self.options.needs_context:
+            self._check_annotation(doc)
         array: NDArray[np.uint64] = doc.to_array(self._attributes)
         return array
 

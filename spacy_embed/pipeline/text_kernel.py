@@ -16,6 +16,7 @@ from spacy_embed.errors import InputError, MissingExtraError
 from spacy_embed.pipeline.batch_forms import EncodedTexts, StringBags, encode_texts
 from spacy_embed.pipeline.form_options import LANGUAGES
 from spacy_embed.pipeline.language_pipelines import check_language, default_pipeline, load_pipeline, lookup_forms_of
+from spacy_embed.pipeline.letter_words import quick_with_letters
 from spacy_embed.pipeline.spacy_table import SpacyTable
 from spacy_embed.retrieval.encoded import ENCODED, key_of, list_columns
 from spacy_embed.retrieval.language_detection import detect_language
@@ -162,8 +163,9 @@ class TextKernel:
         """The documents of a language, encoded together, or one by one to find those that cannot be."""
         nlp = self.pipeline(language)
         for i in mine:
-            with self._noting(faults, i, batch):
-                _check_length(texts[i], nlp.max_length, language)
+            if len(texts[i]) > nlp.max_length:
+                with self._noting(faults, i, batch):
+                    _refuse_length(texts[i], nlp.max_length, language)
         good = [i for i in mine if not faults[i]]
         try:
             yield good, encode_texts(nlp, [texts[i] for i in good])
@@ -195,6 +197,9 @@ def _forms_only(nlp: Language) -> Language:
     """A pipeline that works out no more of a new word than the text that its form is made of, and not twice."""
     if nlp.pipeline[0][1] is lookup_forms_of(nlp):
         nlp.vocab.lex_attr_getters = {}
+    # not a subclass: what it does else is its own
+    if type(nlp.tokenizer) is Tokenizer:
+        nlp.tokenizer = quick_with_letters(nlp.tokenizer, nlp.vocab)
     if isinstance(nlp.tokenizer, Tokenizer):
         nlp.tokenizer.max_cache_size = _CACHED_CHUNKS
     return nlp
@@ -205,12 +210,11 @@ def _place(batch: pa.RecordBatch, i: int) -> str:
     return f"{where}: " * bool(where) + f"document {batch.column('id')[i].as_py()!r}"
 
 
-def _check_length(text: str, longest: int, language: str) -> None:
-    if len(text) > longest:
-        raise InputError(
-            f"it has {len(text)} characters, but the pipeline of {language} takes {longest}: split it, or raise the "
-            "pipeline's max_length."
-        )
+def _refuse_length(text: str, longest: int, language: str) -> None:
+    raise InputError(
+        f"it has {len(text)} characters, but the pipeline of {language} takes {longest}: split it, or raise the "
+        "pipeline's max_length."
+    )
 
 
 def _full_texts(batch: pa.RecordBatch) -> list[str]:

@@ -1,0 +1,118 @@
+"""A tokenizer's rules for punctuation, not asked about words of letters, where they can find nothing.
+
+A new word is looked at by four regular expressions, which takes most of the time that the words of a language take, and
+most new words are letters throughout. That a rule finds nothing in letters is proved of the rule itself, whatever
+language or user it is from: of every way to match it, some part needs another character.
+"""
+
+import importlib
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from spacy.tokenizer import Tokenizer
+from spacy.vocab import Vocab
+
+_re_parser: Any = importlib.import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
+
+_NO_LETTERS = ("CATEGORY_DIGIT", "CATEGORY_SPACE", "CATEGORY_NOT_WORD")
+_REPEATS = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
+
+
+class PunctuationRule:
+    """A regular expression that finds nothing in letters, so that it is not asked.
+
+    Args:
+        pattern: One for which ``needs_more_than_letters`` holds.
+    """
+
+    def __init__(self, pattern: re.Pattern[str]) -> None:
+        # a tokenizer that is saved looks for it by this name
+        self.pattern = pattern.pattern
+        self._compiled = pattern
+
+    def search(self, text: str) -> re.Match[str] | None:
+        """As of the pattern."""
+        return None if text.isalpha() else self._compiled.search(text)
+
+    def match(self, text: str) -> re.Match[str] | None:
+        """As of the pattern."""
+        return None if text.isalpha() else self._compiled.match(text)
+
+    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+        """As of the pattern."""
+        return iter(()) if text.isalpha() else self._compiled.finditer(text)
+
+
+def quick_with_letters(tokenizer: Tokenizer, vocab: Vocab) -> Tokenizer:
+    """A tokenizer that gives the same tokens sooner: its rules that need more than letters are not asked about letters.
+
+    Args:
+        tokenizer: spaCy's own, of any rules.
+        vocab: Its vocabulary.
+    """
+    return Tokenizer(
+        vocab,
+        rules=tokenizer.rules,
+        prefix_search=_quick(tokenizer.prefix_search),
+        suffix_search=_quick(tokenizer.suffix_search),
+        infix_finditer=_quick(tokenizer.infix_finditer),
+        token_match=tokenizer.token_match,
+        url_match=_quick(tokenizer.url_match),
+        faster_heuristics=tokenizer.faster_heuristics,
+        max_cache_size=tokenizer.max_cache_size,
+    )
+
+
+def _quick(rule: Any) -> Any:
+    """A pattern's bound method, of the quick rule where that is the same."""
+    pattern = getattr(rule, "__self__", None)
+    if not isinstance(pattern, re.Pattern) or not needs_more_than_letters(pattern):
+        return rule
+    return getattr(PunctuationRule(pattern), rule.__name__)
+
+
+def needs_more_than_letters(pattern: re.Pattern[str]) -> bool:
+    """Whether a pattern provably matches nothing in strings of which ``str.isalpha`` is true.
+
+    False where it may match, and where that cannot be told.
+    """
+    # letters without regard to case may be equal to what is none
+    if pattern.flags != re.UNICODE:
+        return False
+    return not _may_match(_re_parser.parse(pattern.pattern))
+
+
+def _may_match(parts: Sequence[tuple[Any, Any]]) -> bool:
+    return all(_part_may_match(str(kind), value) for kind, value in parts)
+
+
+def _part_may_match(kind: str, value: Any) -> bool:
+    """Whether a part of a parsed pattern may match within letters; what is not known here may."""
+    if kind == "LITERAL":
+        return chr(value).isalpha()
+    if kind == "IN":
+        return any(_holds_letters(str(of_class), what) for of_class, what in value)
+    if kind == "BRANCH":
+        return any(map(_may_match, value[1]))
+    if kind == "SUBPATTERN":
+        _, flags_on, flags_off, parts = value
+        return bool(flags_on or flags_off) or _may_match(parts)
+    if kind in _REPEATS:
+        least, _, parts = value
+        return least == 0 or _may_match(parts)
+    if kind == "ASSERT":
+        # what is looked for behind or ahead is letters, too
+        return _may_match(value[1])
+    return True
+
+
+def _holds_letters(kind: str, value: Any) -> bool:
+    """Whether a part of a character class may be a letter."""
+    if kind == "LITERAL":
+        return chr(value).isalpha()
+    if kind == "RANGE":
+        first, last = value
+        return any(chr(code).isalpha() for code in range(first, last + 1))
+    return kind != "CATEGORY" or str(value) not in _NO_LETTERS
