@@ -26,7 +26,7 @@ _PIPELINES = {}
 
 def cache_pipelines(monkeypatch):
     """Load each built-in pipeline once for all tests: that is most of the time of a small change or search."""
-    load, make = text_kernel.load_pipeline, text_kernel.default_pipeline
+    load, make = text_kernel.load_pipeline, text_kernel.built_in_pipeline
 
     def load_once(path):
         if path.is_file() or (path / "vocab").exists():
@@ -42,7 +42,7 @@ def cache_pipelines(monkeypatch):
         return _PIPELINES[language]
 
     monkeypatch.setattr(text_kernel, "load_pipeline", load_once)
-    monkeypatch.setattr(text_kernel, "default_pipeline", make_once)
+    monkeypatch.setattr(text_kernel, "built_in_pipeline", make_once)
 
 
 def corpus_documents():

@@ -99,7 +99,9 @@ def index_command(
     check_free(out, overwrite=overwrite)
     # before anything is read: forks are of a process that has done nothing but import
     forks = context is not None and context.obj is OWN_PROCESS
-    with WorkerPool(1 if scheduler else workers, forks=forks) as pool:
+    will_fork = forks and workers > 1 and not scheduler
+    ahead = _languages_ahead(corpus, lang, lines) if will_fork and not pipeline else set()
+    with WorkerPool(1 if scheduler else workers, forks=forks, languages=ahead) as pool:
         source, tables, models = _given_vectors(vectors or [], senses, lang, scheduler)
         with faults_reported(skip_bad, rejects, out) as report:
             from spacy_embed.pipeline.text_kernel import TextKernel
@@ -145,6 +147,16 @@ def index_command(
     print(f"; {manifest.without_vector} documents have none" if manifest.without_vector else "")
     if source == "train" and len(manifest.languages) > 1:
         note("note: vectors were trained language by language and are not aligned: search within one language only.")
+
+
+def _languages_ahead(corpus: Path, lang: str, lines: bool) -> set[str]:
+    """Languages whose pipelines the workers will need."""
+    if lang != "auto":
+        return {lang}
+    from spacy_embed.pipeline.form_options import LANGUAGES
+    from spacy_embed.retrieval.corpus import first_languages
+
+    return first_languages(corpus, LANGUAGES, lines=lines)
 
 
 def _given_vectors(

@@ -15,8 +15,9 @@ from spacy_embed.bags import Bags
 from spacy_embed.errors import InputError, MissingExtraError
 from spacy_embed.pipeline.batch_forms import EncodedTexts, StringBags, encode_texts
 from spacy_embed.pipeline.form_options import LANGUAGES
-from spacy_embed.pipeline.language_pipelines import check_language, default_pipeline, load_pipeline, lookup_forms_of
+from spacy_embed.pipeline.language_pipelines import check_language, load_pipeline, lookup_forms_of
 from spacy_embed.pipeline.letter_words import quick_with_letters
+from spacy_embed.pipeline.pipelines_ahead import built_in_pipeline
 from spacy_embed.pipeline.spacy_table import SpacyTable
 from spacy_embed.retrieval.encoded import ENCODED, key_of, list_columns
 from spacy_embed.retrieval.language_detection import detect_language
@@ -64,7 +65,7 @@ class TextKernel:
         """The pipeline of a language, built once."""
         if language not in self._loaded:
             path = self.pipelines.get(language)
-            self._loaded[language] = _forms_only(load_pipeline(path) if path else default_pipeline(language))
+            self._loaded[language] = _forms_only(load_pipeline(path) if path else built_in_pipeline(language))
         return self._loaded[language]
 
     def identity(self) -> dict[str, Any]:

@@ -32,13 +32,14 @@ class WorkerPool:
         workers: How many; 1 for none beside this one.
         forks: This process has done nothing yet but import: where that is possible, workers are forks of it, which are
             ready at once.
+        languages: Those whose built-in pipelines forks will need: built once, for all of them and for this process.
     """
 
-    def __init__(self, workers: int, *, forks: bool = False) -> None:
+    def __init__(self, workers: int, *, forks: bool = False, languages: Iterable[str] = ()) -> None:
         self.workers = workers
         self._pool: ProcessPoolExecutor | None = None
         if workers > 1 and forks and _can_fork():
-            self._pool = _forked(workers)
+            self._pool = _forked(workers, languages)
         elif workers > 1:
             self._pool = ProcessPoolExecutor(workers, _start_method(), initializer=_begin)
 
@@ -111,8 +112,9 @@ def _can_fork() -> bool:
     return can and threading.active_count() == 1 and "lance" not in sys.modules
 
 
-def _forked(workers: int) -> ProcessPoolExecutor:
+def _forked(workers: int, languages: Iterable[str]) -> ProcessPoolExecutor:
     importlib.import_module(_KERNEL)
+    importlib.import_module(_AHEAD_OF_KERNELS).build_ahead(languages)
     collect_rarely()
     pool = ProcessPoolExecutor(workers, get_context("fork"), initializer=_begin)
     with _uninterrupted(), warnings.catch_warnings():
@@ -140,6 +142,7 @@ def _start_method() -> BaseContext:
 
 
 _KERNEL = "spacy_embed.pipeline.text_kernel"
+_AHEAD_OF_KERNELS = "spacy_embed.pipeline.pipelines_ahead"
 
 _kernels: dict[str, Any] = {}
 

@@ -1,11 +1,12 @@
 """Corpora: BEIR folders, files, folders of text, and pipes, streamed, with every fault located."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from spacy_embed.errors import InputError
+from spacy_embed.errors import InputError, SpacyEmbedError
 from spacy_embed.retrieval.corpus_formats import (
     TEXT_SUFFIXES,
     Document,
@@ -14,12 +15,15 @@ from spacy_embed.retrieval.corpus_formats import (
     read_text_files,
     read_text_lines,
 )
+from spacy_embed.retrieval.language_detection import detect_language
 from spacy_embed.retrieval.seen_ids import SeenIds
 from spacy_embed.retrieval.text_lines import STANDARD_INPUT, Fault, FilePart, ReadingPlace, Report, refuse
 
 _CHECKED_AT_ONCE = 512
 _LOCATED = 9
 """Of repeated ids, how many are told where they stood first."""
+_LOOKED_AT = 20
+"""Documents, for the languages of a corpus."""
 
 
 class Corpus:
@@ -141,6 +145,25 @@ def corpus_files(path: Path, *, lines: bool = False) -> CorpusFiles:
 def read_corpus(path: Path, *, lines: bool = False) -> Iterator[Document]:
     """Stream the documents of a corpus, see ``Corpus``; a fault raises InputError."""
     return iter(Corpus(path, lines=lines))
+
+
+def first_languages(path: Path, candidates: Sequence[str], *, lines: bool = False) -> set[str]:
+    """The languages of a corpus's first documents, as they are named or detected; none where that costs anything.
+
+    Args:
+        path: As for ``Corpus``.
+        candidates: What detection chooses among.
+        lines: As for ``Corpus``.
+    """
+    corpus = Corpus(path, lines=lines, report=lambda _: None)
+    # what a pipe gives is gone; Parquet is read by threads, and this is for who is about to fork
+    if corpus.is_pipe or path.suffix == ".parquet":
+        return set()
+    # whoever reads it is told what is wrong with it
+    with suppress(SpacyEmbedError, OSError):
+        first = islice(corpus, _LOOKED_AT)
+        return {document.lang or detect_language(document.full_text, candidates) for document in first}
+    return set()
 
 
 def beir_file(folder: Path, name: str) -> Path | None:

@@ -58,18 +58,19 @@ def form_of(key: str) -> str:
 def text_batches(documents: Iterable[Document], size: int = 4096) -> Iterator[pa.RecordBatch]:
     """Documents in record batches of ``TEXTS``: what a worker holds at once, at most ``size``, fewer long ones."""
     batch: list[Document] = []
-    characters = 0
+    n_bytes = 0
     for document in documents:
         batch.append(document)
-        characters += len(document.text)
-        if len(batch) >= size or characters >= _MOST_CHARACTERS:
+        # not characters: one of Chinese is as much work as several of others
+        n_bytes += len(document.text.encode("utf-8", "surrogatepass"))
+        if len(batch) >= size or n_bytes >= _MOST_BYTES:
             yield _text_batch(batch)
-            batch, characters = [], 0
+            batch, n_bytes = [], 0
     if batch:
         yield _text_batch(batch)
 
 
-_MOST_CHARACTERS = 1_000_000
+_MOST_BYTES = 1_000_000
 
 
 def _text_batch(documents: list[Document]) -> pa.RecordBatch:

@@ -16,7 +16,7 @@ from spacy_embed.errors import InputError
 from spacy_embed.retrieval.fit_settings import FitSettings
 from spacy_embed.state import state_from_bytes, state_to_bytes
 from spacy_embed.training.judged_encoder import JudgedEncoder
-from spacy_embed.types import Floats1d, Floats2d
+from spacy_embed.types import Floats1d, Floats2d, Ints1d
 
 ByLanguage = Mapping[str, BagEmbedding]
 
@@ -34,9 +34,7 @@ class CountedBatch(NamedTuple):
     def bags_of(self, lang: str) -> Bags | None:
         """The bags of a language's documents; None where there are none."""
         mine = by_language(self.langs).get(lang)
-        if mine is None:
-            return None
-        return self.bags.take(mine) if len(mine) < len(self.bags) else self.bags
+        return None if mine is None else _bags_at(self.bags, mine)
 
 
 DEFAULTS = FitSettings()
@@ -170,7 +168,7 @@ class IndexCounts:
         for batch in batches:
             counts.terms.add(batch.terms)
             for lang, mine in by_language(batch.langs).items():
-                counts.by_lang.setdefault(lang, CorpusCounts.zeros(n_rows)).add(batch.bags.take(mine))
+                counts.by_lang.setdefault(lang, CorpusCounts.zeros(n_rows)).add(_bags_at(batch.bags, mine))
         return counts
 
     @classmethod
@@ -183,10 +181,18 @@ class IndexCounts:
         )
 
 
-def by_language(langs: Sequence[str]) -> dict[str, np.ndarray]:
+def by_language(langs: Sequence[str]) -> dict[str, Ints1d]:
     """Positions of the documents of each language, int64."""
+    distinct = sorted(set(langs))
+    if len(distinct) == 1:
+        return {distinct[0]: np.arange(len(langs))}
     codes = np.array(langs)
-    return {str(lang): np.flatnonzero(codes == lang) for lang in np.unique(codes)}
+    return {lang: np.flatnonzero(codes == lang) for lang in distinct}
+
+
+def _bags_at(bags: Bags, places: Ints1d) -> Bags:
+    """Those at some places, which ascend; all of them as they are."""
+    return bags.take(places) if len(places) < len(bags) else bags
 
 
 def embed(bags: Bags, langs: Sequence[str], fits: ByLanguage, table: Floats2d) -> Floats2d:
@@ -201,7 +207,7 @@ def embed(bags: Bags, langs: Sequence[str], fits: ByLanguage, table: Floats2d) -
     out = np.zeros((len(bags), table.shape[1]), np.float32)
     for lang, mine in by_language(langs).items():
         if lang in fits:
-            out[mine] = fits[lang].transform(bags.take(mine), table)
+            out[mine] = fits[lang].transform(_bags_at(bags, mine), table)
     return out
 
 
