@@ -118,12 +118,21 @@ class Bags:
 
     def map_rows(self, new_rows: Rows) -> "Bags":
         """Rename row ``r`` to ``new_rows[r]``; entries that map to a negative row are dropped, equal rows merged."""
-        renamed = new_rows[self.rows]
-        return Bags(renamed, self.weights, self.offsets).keep(renamed >= 0).merged()
+        renamed = Bags(new_rows[self.rows], self.weights, self.offsets)
+        has_row = renamed.rows >= 0
+        return (renamed if has_row.all() else renamed.keep(has_row)).merged()
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether rows ascend within each bag, none twice."""
+        rising = np.diff(self.rows) > 0
+        starts = self.offsets[1:-1]
+        rising[starts[(starts > 0) & (starts < len(self.rows))] - 1] = True
+        return bool(rising.all())
 
     def merged(self) -> "Bags":
         """Equal rows of a bag added up, rows ascending within each bag."""
-        if not len(self.rows):
+        if self.is_merged:
             return self
         matrix = self.to_csr(int(self.rows.max()) + 1, copy=True)
         matrix.sum_duplicates()

@@ -1,6 +1,6 @@
 """Record batches in files, read one at a time."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,10 +19,13 @@ def write_batches(file: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatc
             writer.write_batch(batch)
 
 
-def read_batches(file: Path) -> Iterator[pa.RecordBatch]:
-    """The record batches of a file, in order."""
+def read_batches(file: Path, columns: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
+    """The record batches of a file, in order; of some columns, if any are named, the others are not read."""
     # not memory-mapped: pages of the file would count as memory of a long job
     with pa.OSFile(str(file)) as source:
         reader = pa.ipc.open_file(source)
+        if columns:
+            fields = [reader.schema.get_field_index(name) for name in columns]
+            reader = pa.ipc.open_file(source, options=pa.ipc.IpcReadOptions(included_fields=fields))
         for i in range(reader.num_record_batches):
             yield reader.get_batch(i)

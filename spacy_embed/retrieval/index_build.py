@@ -8,8 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-
 from spacy_embed.atomic_files import check_free, fsync, make_folder
 from spacy_embed.embedding import named_embedding
 from spacy_embed.errors import InputError, require_installed
@@ -17,7 +15,7 @@ from spacy_embed.progress import progress_bar
 from spacy_embed.retrieval import manifest as files
 from spacy_embed.retrieval.corpus_words import CorpusWords
 from spacy_embed.retrieval.document_writer import MappedBatch
-from spacy_embed.retrieval.encoded import list_bags, packed
+from spacy_embed.retrieval.encoded import packed
 from spacy_embed.retrieval.fits import CountedBatch, Fits, fit
 from spacy_embed.retrieval.generation import DOCUMENT_FIELDS, GenerationReader
 from spacy_embed.retrieval.generation_writer import GenerationWriter
@@ -28,7 +26,7 @@ from spacy_embed.retrieval.manifest import Manifest
 from spacy_embed.retrieval.method_names import check_method
 from spacy_embed.retrieval.origin import save_origin
 from spacy_embed.retrieval.sense_sources import record
-from spacy_embed.retrieval.spool import Spool, refuse_empty, spooled_bags
+from spacy_embed.retrieval.spool import COUNTED, NumberedBatch, Spool, refuse_empty
 from spacy_embed.retrieval.vector_sources import Tables, provenance, vocabulary_of
 from spacy_embed.retrieval.word_numbers import Dictionaries
 from spacy_embed.threads import map_ahead
@@ -210,21 +208,22 @@ class RowMapping(NamedTuple):
 
 def counted_batches(spool: Spool, mapping: RowMapping, threads: int = 1) -> Iterator[CountedBatch]:
     """What fits count of the documents of a spool."""
-    for documents, bags, terms in mapped_batches(spool, mapping, threads):
-        yield CountedBatch(documents.column("lang").to_pylist(), bags, terms)
+
+    def counted(spooled: NumberedBatch) -> CountedBatch:
+        documents, bags, terms = spooled.mapped(*mapping)
+        return CountedBatch(documents.column("lang").to_pylist(), bags, terms)
+
+    return map_ahead(counted, spool.numbered_batches(COUNTED), threads)
 
 
 def mapped_batches(spool: Spool, mapping: RowMapping, threads: int = 1) -> Iterator[MappedBatch]:
     """The documents of a spool with their bags over the rows and terms of an index."""
 
-    def mapped(batch: pa.RecordBatch) -> MappedBatch:
-        return MappedBatch(
-            batch.select(list(DOCUMENT_FIELDS)),
-            spooled_bags(batch).map_rows(mapping.keys),
-            list_bags(batch.column("terms"), batch.column("term_counts")).map_rows(mapping.terms),
-        )
+    def mapped(spooled: NumberedBatch) -> MappedBatch:
+        documents, bags, terms = spooled.mapped(*mapping)
+        return MappedBatch(documents.select(list(DOCUMENT_FIELDS)), bags, terms)
 
-    return map_ahead(mapped, spool.batches(), threads)
+    return map_ahead(mapped, spool.numbered_batches(), threads)
 
 
 def put_in_place(made: Path, manifest: Manifest, out: Path, *, overwrite: bool) -> None:

@@ -6,10 +6,10 @@ dictionaries. The words are numbered once all chunks are there, in a folder of t
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -23,10 +23,13 @@ from spacy_embed.retrieval.corpus_formats import Document
 from spacy_embed.retrieval.corpus_words import CorpusWords
 from spacy_embed.retrieval.encoded import SEPARATOR, json_text, list_bags, list_columns
 from spacy_embed.retrieval.text_lines import Fault, Report, refuse
-from spacy_embed.retrieval.word_numbers import Dictionaries, WordNumbers
+from spacy_embed.retrieval.word_numbers import Dictionaries, NumberedRows, WordNumbers
 from spacy_embed.training.sequences import Numbering, SequenceBlock, TokenSequences
+from spacy_embed.types import Rows
 
 _KEPT = ("id", "lang", "title", "text", "metadata", "where", "tokens", "fault", "given_lang")
+COUNTED = ("lang", "fault", "keys", "key_counts", "terms", "term_counts")
+"""Columns of a chunk that tell what words its documents have."""
 _COMPARED = ("id", "given_lang", "title", "text", "metadata")
 _CHUNK_ROWS = 8192
 _CHUNK_BYTES = 32_000_000
@@ -36,6 +39,30 @@ _FORMAT = 2
 _NUMBERED = "numbered"
 _COUNTS = {"keys": "key_counts", "terms": "term_counts"}
 _DICTIONARY = pa.schema([("word", pa.string())])
+
+
+class NumberedBatch(NamedTuple):
+    """A batch as it was spooled."""
+
+    batch: pa.RecordBatch
+    """Its words are places in dictionaries of its own; documents that could not be encoded are there."""
+    numbers: NumberedRows
+    """Of those places."""
+
+    def mapped(self, keys: Rows, terms: Rows) -> tuple[pa.RecordBatch, Bags, Bags]:
+        """The documents that could be encoded, and their keys and terms as bags over other rows.
+
+        Args:
+            keys: int32[keys], the row of each number, -1 for one that is left out.
+            terms: int32[terms], the same for terms.
+        """
+        batch = _without_faults(self.batch)
+        of_terms = list_bags(batch.column("terms"), batch.column("term_counts"))
+        return (
+            batch,
+            spooled_bags(batch).map_rows(keys[self.numbers.keys]),
+            of_terms.map_rows(terms[self.numbers.terms]),
+        )
 
 
 class Spool:
@@ -151,15 +178,24 @@ class Spool:
         write_batches(chunk, documents[0].schema, documents)
         self._chunks.append(chunk)
 
+    def numbered_batches(self, columns: Sequence[str] = ()) -> Iterator["NumberedBatch"]:
+        """The batches that were spooled, those that could not be encoded too, and the numbers of their words.
+
+        Args:
+            columns: No more than these are read; all by default.
+        """
+        chunks = (batch for chunk in self._chunks for batch in read_batches(chunk, columns))
+        for batch, numbers in zip_longest(chunks, self.word_numbers().of_batches()):
+            if batch is None or numbers is None:
+                raise self._damaged("a file is gone")
+            yield NumberedBatch(batch, numbers)
+
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The batches that were spooled, over the numbers of words, without documents that could not be encoded."""
-        chunks = (batch for chunk in self._chunks for batch in read_batches(chunk))
-        for batch, of_batch in zip_longest(chunks, self.word_numbers().of_batches()):
-            if batch is None or of_batch is None:
-                raise self._damaged("a file is gone")
-            for name, numbers in of_batch._asdict().items():
+        for batch, numbers in self.numbered_batches():
+            for name, of_name in numbers._asdict().items():
                 bags = list_bags(batch.column(name), batch.column(_COUNTS[name]))
-                rows, _ = list_columns(Bags(numbers[bags.rows], bags.weights, bags.offsets))
+                rows, _ = list_columns(Bags(of_name[bags.rows], bags.weights, bags.offsets))
                 batch = batch.set_column(batch.schema.get_field_index(name), name, rows)
             yield _without_faults(batch)
 

@@ -35,14 +35,6 @@ def squared_lengths(rows: NDArray[np.floating]) -> Doubles1d:
     return squares
 
 
-def is_merged(bags: Bags) -> bool:
-    """Whether rows ascend within each bag."""
-    rising = np.diff(bags.rows) > 0
-    starts = bags.offsets[1:-1]
-    rising[starts[(starts > 0) & (starts < len(bags.rows))] - 1] = True
-    return bool(rising.all())
-
-
 def inverse_lengths(lengths: Doubles1d) -> Doubles1d:
     """float64[n], 1 / each length; 0 for a length of 0."""
     return np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)

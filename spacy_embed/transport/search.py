@@ -27,7 +27,7 @@ from spacy_embed.threads import map_ahead, one_blas_thread
 from spacy_embed.transport.asked_words import AskedWords
 from spacy_embed.transport.bound_kernels import costs_below, relaxed_bounds, tighter_bounds
 from spacy_embed.transport.ground_cost import GroundCost, check_ground_cost, is_metric
-from spacy_embed.transport.masses import check_weights, inverse_lengths, is_merged, rounding, squared_lengths
+from spacy_embed.transport.masses import check_weights, inverse_lengths, rounding, squared_lengths
 from spacy_embed.transport.nearest import Nearest, Statistics
 from spacy_embed.transport.relaxed_kernels import relaxed_distances
 from spacy_embed.transport.search_kernel import fill_products, nearest_of_each, sample_size
@@ -68,7 +68,7 @@ class WmdIndex:
         local = np.cumsum(used, dtype=np.int32) - np.int32(1)
         bags = bags if own is None else Bags(local[bags.rows], bags.weights, bags.offsets)
         has_mass = (bags.weights > 0) & (squares[bags.rows] > 0)
-        if not (has_mass.all() and is_merged(bags)):
+        if not (has_mass.all() and bags.is_merged):
             bags = bags.keep(has_mass).merged()
             # weights of equal rows are added up
             check_weights(bags)
