@@ -18,8 +18,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from index import LANGUAGES, TABLE, descendants, index_command, make_corpus, measure, own_memory
+from index import LANGUAGES, TABLE, index_command, make_corpus
 from reporting import print_table, say
+from watching import descendants, measure, own_memory
 
 from spacy_embed.retrieval.generation import GenerationReader
 from spacy_embed.retrieval.manifest import read_manifest

@@ -5,26 +5,25 @@
 TEXT holds LANG/*.txt.gz; running text is cut into documents of about 20 and about 200 words. Vectors are random ones
 for every form of the text (their values do not matter to time). Every run is in a process of its own: "bare" is the
 tokenizer alone, ``nlp.pipe`` of a blank pipeline, in one process, texts in memory; ours is ``spacy-embed index``, the
-whole command after its start: reading, tokenising, forms, fitting, writing. What is compared is run in turn, and
-figures are medians over the turns, ratios those of one turn: a machine that is slower for a minute is so for both.
+whole command after its start: reading, tokenising, forms, fitting, writing. What is compared is run in turn; figures
+are medians over the turns, ratios the medians of each turn's: a machine that is slower for a minute is so for both.
 
-"2 bare / 1" is what two processes gain that tokenize one half each and do nothing else: no more can be had of two
-workers by this machine, and by halves that must each meet the words of the language.
+"2 bare / 1" is what two processes gain that tokenize one half each and do nothing else: what the machine gives, and
+halves that must each meet the words of the language.
 """
 
 import argparse
 import gzip
 import json
-import os
 import statistics
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from reporting import print_table, say
+from watching import Measured, measure
 
 LANGUAGES = ("en", "es", "pt", "ru", "zh")
 CHARACTERS_A_WORD = 1.6
@@ -42,7 +41,8 @@ nlp.remove_pipe("lookup_forms")
 print("ready", flush=True)
 sys.stdin.readline()
 started = time.time()
-words = sum(len(doc) for doc in nlp.pipe(texts))
+for _ in nlp.pipe(texts):
+    pass
 print(json.dumps([started, time.time()]))
 """
 
@@ -63,18 +63,6 @@ for file in sys.argv[2:]:
 rows = unit_rows(np.random.default_rng(0).normal(size=(len(forms), 256)))
 WordTable.build(sorted(forms), rows).save(sys.argv[1], overwrite=True)
 """
-
-
-class Measured(NamedTuple):
-    """One run of a command in a process of its own."""
-
-    seconds: float
-    """As the command itself counts them."""
-    cpu: float
-    """User and system, workers included; those to a tenth of a second, where they can be watched (Linux)."""
-    peak_mb: float
-    """Memory of its own of the largest of its processes, at most; mapped files, which the system can take back at any
-    time, are not counted where that can be told apart (Linux)."""
 
 
 def documents(folder: Path, lang: str, words: int) -> Iterator[str]:
@@ -114,78 +102,6 @@ def make_corpus(text: Path, langs: list[str], words: int, n: int, file: Path) ->
     return file
 
 
-class Watch:
-    """Looks at the memory and the time of a process and all that it started, ten times a second."""
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        self.peak = 0
-        self._cpu: dict[int, float] = {}
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-        self._thread.start()
-
-    def _look(self) -> None:
-        while not self._ended.wait(0.1):
-            for pid in [self.pid, *descendants(self.pid)]:
-                self.peak = max(self.peak, own_memory(pid))
-                self._cpu[pid] = max(self._cpu.get(pid, 0.0), cpu_seconds(pid))
-
-    def stop(self) -> int:
-        """The most bytes that one of them had, 0 where that is not known."""
-        self._ended.set()
-        self._thread.join()
-        return self.peak
-
-    @property
-    def cpu(self) -> float:
-        """Seconds of all of them together."""
-        return sum(self._cpu.values())
-
-
-def descendants(pid: int) -> list[int]:
-    """Processes that a process started, and that those did: workers are forked by a server of their own."""
-    try:
-        threads = list(Path(f"/proc/{pid}/task").iterdir())
-        started = [int(child) for thread in threads for child in (thread / "children").read_text().split()]
-    except OSError:
-        return []
-    return [process for child in started for process in (child, *descendants(child))]
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def own_memory(pid: int) -> int:
-    """Bytes of anonymous memory in use."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
-
-
-def measure(command: list[object]) -> Measured:
-    """Run a command that prints JSON with ``seconds``, and watch what it takes."""
-    process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    watched = Watch(process.pid)
-    printed = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    peak = watched.stop() or usage.ru_maxrss * 1000
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"failed: {command}")
-    facts = json.loads(printed.splitlines()[-1])
-    return Measured(facts["seconds"], max(watched.cpu, usage.ru_utime + usage.ru_stime), peak / 1e6)
-
-
 def tokenize(lang: str, corpus: Path, processes: int) -> float:
     """Seconds of bare processes that tokenize an equal part of the corpus each, all at once."""
     command = [sys.executable, "-c", BARE, lang, str(corpus)]
@@ -197,7 +113,8 @@ def tokenize(lang: str, corpus: Path, processes: int) -> float:
     ]
     for process in running:
         assert process.stdout is not None
-        process.stdout.readline()
+        if process.stdout.readline() != "ready\n":
+            sys.exit(f"failed: {command}")
     for process in running:
         assert process.stdin is not None
         process.stdin.write("\n")
@@ -213,6 +130,26 @@ def index_command(corpus: Path, table: Path, out: Path, workers: int) -> list[ob
     """The command that is measured."""
     head = [sys.executable, "-m", "spacy_embed", "index", corpus, out, "--vectors", table]
     return [*head, "--workers", workers, "--overwrite", "--json"]
+
+
+class Turn(NamedTuple):
+    """What is compared, one after the other."""
+
+    bare: float
+    """Seconds."""
+    bare_twice: float
+    """Seconds of two processes with one half each."""
+    one: Measured
+    two: Measured
+
+
+def _turn(lang: str, corpus: Path, table: Path, out: Path) -> Turn:
+    return Turn(
+        tokenize(lang, corpus, 1),
+        tokenize(lang, corpus, 2),
+        measure(index_command(corpus, table, out, 1)),
+        measure(index_command(corpus, table, out, 2)),
+    )
 
 
 def measure_language(text: Path, lang: str, words: int, n: int, small: int, work: Path, runs: int) -> dict:
@@ -239,26 +176,6 @@ def measure_language(text: Path, lang: str, words: int, n: int, small: int, work
         f"peak MB, {n} docs": round(statistics.median(turn.one.peak_mb for turn in turns)),
         "peak MB, 2 workers": round(statistics.median(turn.two.peak_mb for turn in turns)),
     }
-
-
-class Turn(NamedTuple):
-    """What is compared, one after the other."""
-
-    bare: float
-    """Seconds."""
-    bare_twice: float
-    """Seconds of two processes with one half each."""
-    one: Measured
-    two: Measured
-
-
-def _turn(lang: str, corpus: Path, table: Path, out: Path) -> Turn:
-    return Turn(
-        tokenize(lang, corpus, 1),
-        tokenize(lang, corpus, 2),
-        measure(index_command(corpus, table, out, 1)),
-        measure(index_command(corpus, table, out, 2)),
-    )
 
 
 def measure_million(text: Path, langs: list[str], n: int, work: Path) -> dict:

@@ -132,7 +132,7 @@ class Bags:
 
     def merged(self) -> "Bags":
         """Equal rows of a bag added up, rows ascending within each bag."""
-        if self.is_merged:
+        if not len(self.rows):
             return self
         matrix = self.to_csr(int(self.rows.max()) + 1, copy=True)
         matrix.sum_duplicates()

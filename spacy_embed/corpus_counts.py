@@ -53,7 +53,7 @@ class CorpusCounts:
             InputError: A row lies outside the table.
         """
         n_rows = len(self.row_totals)
-        merged = bags.merged()
+        merged = bags if bags.is_merged else bags.merged()
         merged.check_rows(n_rows)
         # only the rows in use: a batch is small beside the table
         np.add.at(self.document_frequencies, merged.rows, 1)

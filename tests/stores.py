@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 
 from spacy_embed.embedding import unit_rows
-from spacy_embed.pipeline import text_kernel
+from spacy_embed.pipeline import encoding_pipelines
 from spacy_embed.pipeline.index import Index
 from spacy_embed.pipeline.text_kernel import TextKernel
 from spacy_embed.pipeline.workers import encode_batches
@@ -26,7 +26,7 @@ _PIPELINES = {}
 
 def cache_pipelines(monkeypatch):
     """Load each built-in pipeline once for all tests: that is most of the time of a small change or search."""
-    load, make = text_kernel.load_pipeline, text_kernel.built_in_pipeline
+    load, make = encoding_pipelines.load_pipeline, encoding_pipelines.default_pipeline
 
     def load_once(path):
         if path.is_file() or (path / "vocab").exists():
@@ -41,8 +41,8 @@ def cache_pipelines(monkeypatch):
             _PIPELINES[language] = make(language)
         return _PIPELINES[language]
 
-    monkeypatch.setattr(text_kernel, "load_pipeline", load_once)
-    monkeypatch.setattr(text_kernel, "built_in_pipeline", make_once)
+    monkeypatch.setattr(encoding_pipelines, "load_pipeline", load_once)
+    monkeypatch.setattr(encoding_pipelines, "default_pipeline", make_once)
 
 
 def corpus_documents():

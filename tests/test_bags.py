@@ -58,6 +58,14 @@ def test_merging_leaves_the_original_alone(batch):
 
 
 @QUICK
+@given(bags(repeated_rows=True))
+def test_bags_are_merged_whose_rows_ascend(batch):
+    rows = [[row for row, _ in bag] for bag in entries(batch)]
+    assert batch.is_merged == all(of_bag == sorted(set(of_bag)) for of_bag in rows)
+    assert batch.merged().is_merged
+
+
+@QUICK
 @given(st.lists(bags(repeated_rows=True), max_size=4))
 def test_concatenation_keeps_bags_in_order(batches):
     assert entries(Bags.concatenate(batches)) == [bag for batch in batches for bag in entries(batch)]

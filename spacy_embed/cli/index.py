@@ -2,6 +2,7 @@
 
 import importlib.util
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
@@ -97,10 +98,9 @@ def index_command(
 
     settings = FitSettings(k1, b, idf, sublinear, tfidf_components, sif_a, sif_components)
     check_free(out, overwrite=overwrite)
-    # before anything is read: forks are of a process that has done nothing but import
+    # before anything else is done: forks are of a process that has no threads yet
     forks = context is not None and context.obj is OWN_PROCESS
-    will_fork = forks and workers > 1 and not scheduler
-    ahead = _languages_ahead(corpus, lang, lines) if will_fork and not pipeline else set()
+    ahead = partial(_languages_ahead, corpus, lang, pipeline)
     with WorkerPool(1 if scheduler else workers, forks=forks, languages=ahead) as pool:
         source, tables, models = _given_vectors(vectors or [], senses, lang, scheduler)
         with faults_reported(skip_bad, rejects, out) as report:
@@ -149,14 +149,16 @@ def index_command(
         note("note: vectors were trained language by language and are not aligned: search within one language only.")
 
 
-def _languages_ahead(corpus: Path, lang: str, lines: bool) -> set[str]:
-    """Languages whose pipelines the workers will need."""
+def _languages_ahead(corpus: Path, lang: str, pipeline: list[str] | None) -> set[str]:
+    """Languages whose built-in pipelines the workers will need."""
+    if pipeline:
+        return set()
     if lang != "auto":
         return {lang}
     from spacy_embed.pipeline.form_options import LANGUAGES
     from spacy_embed.retrieval.corpus import first_languages
 
-    return first_languages(corpus, LANGUAGES, lines=lines)
+    return first_languages(corpus, LANGUAGES)
 
 
 def _given_vectors(

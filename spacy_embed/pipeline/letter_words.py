@@ -8,11 +8,12 @@ language or user it is from: of every way to match it, some part needs another c
 import importlib
 import re
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from spacy.tokenizer import Tokenizer
-from spacy.vocab import Vocab
 
 _re_parser: Any = importlib.import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
 
@@ -21,7 +22,7 @@ _REPEATS = ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT")
 
 
 class PunctuationRule:
-    """A regular expression that finds nothing in letters, so that it is not asked.
+    """A regular expression that finds nothing in letters, so that it is not asked about strings of letters.
 
     Args:
         pattern: One for which ``needs_more_than_letters`` holds.
@@ -33,27 +34,31 @@ class PunctuationRule:
         self._compiled = pattern
 
     def search(self, text: str) -> re.Match[str] | None:
-        """As of the pattern."""
+        """As of the pattern, of a whole text."""
         return None if text.isalpha() else self._compiled.search(text)
 
     def match(self, text: str) -> re.Match[str] | None:
-        """As of the pattern."""
+        """As of the pattern, of a whole text."""
         return None if text.isalpha() else self._compiled.match(text)
 
     def finditer(self, text: str) -> Iterator[re.Match[str]]:
-        """As of the pattern."""
+        """As of the pattern, of a whole text."""
         return iter(()) if text.isalpha() else self._compiled.finditer(text)
 
 
-def quick_with_letters(tokenizer: Tokenizer, vocab: Vocab) -> Tokenizer:
+def quick_with_letters(tokenizer: Tokenizer) -> Tokenizer:
     """A tokenizer that gives the same tokens sooner: its rules that need more than letters are not asked about letters.
 
+    The same as the tokenizer gives once it is saved and loaded: what was changed in its ``rules`` by hand counts.
+
     Args:
-        tokenizer: spaCy's own, of any rules.
-        vocab: Its vocabulary.
+        tokenizer: spaCy's own, of any rules; one that is quick is given back.
     """
+    hooks = tokenizer.prefix_search, tokenizer.suffix_search, tokenizer.infix_finditer, tokenizer.url_match
+    if all(_quick(hook) is hook for hook in hooks):
+        return tokenizer
     return Tokenizer(
-        vocab,
+        tokenizer.vocab,
         rules=tokenizer.rules,
         prefix_search=_quick(tokenizer.prefix_search),
         suffix_search=_quick(tokenizer.suffix_search),
@@ -67,12 +72,14 @@ def quick_with_letters(tokenizer: Tokenizer, vocab: Vocab) -> Tokenizer:
 
 def _quick(rule: Any) -> Any:
     """A pattern's bound method, of the quick rule where that is the same."""
-    pattern = getattr(rule, "__self__", None)
-    if not isinstance(pattern, re.Pattern) or not needs_more_than_letters(pattern):
+    pattern, name = getattr(rule, "__self__", None), getattr(rule, "__name__", "")
+    # nobody's own function, whatever it is bound to
+    if not isinstance(pattern, re.Pattern) or rule != getattr(pattern, name, None):
         return rule
-    return getattr(PunctuationRule(pattern), rule.__name__)
+    return getattr(PunctuationRule(pattern), name, rule) if needs_more_than_letters(pattern) else rule
 
 
+@lru_cache(maxsize=64)
 def needs_more_than_letters(pattern: re.Pattern[str]) -> bool:
     """Whether a pattern provably matches nothing in strings of which ``str.isalpha`` is true.
 
@@ -81,7 +88,13 @@ def needs_more_than_letters(pattern: re.Pattern[str]) -> bool:
     # letters without regard to case may be equal to what is none
     if pattern.flags != re.UNICODE:
         return False
-    return not _may_match(_re_parser.parse(pattern.pattern))
+    with warnings.catch_warnings():
+        # they were given when it was compiled
+        warnings.simplefilter("ignore")
+        try:
+            return not _may_match(_re_parser.parse(pattern.pattern))
+        except RecursionError:
+            return False
 
 
 def _may_match(parts: Sequence[tuple[Any, Any]]) -> bool:

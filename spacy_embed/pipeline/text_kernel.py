@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 from spacy.language import Language
-from spacy.tokenizer import Tokenizer
 
 from spacy_embed import __version__
 from spacy_embed.bags import Bags
 from spacy_embed.errors import InputError, MissingExtraError
 from spacy_embed.pipeline.batch_forms import EncodedTexts, StringBags, encode_texts
+from spacy_embed.pipeline.encoding_pipelines import encoding_pipeline, made_quick
 from spacy_embed.pipeline.form_options import LANGUAGES
-from spacy_embed.pipeline.language_pipelines import check_language, load_pipeline, lookup_forms_of
-from spacy_embed.pipeline.letter_words import quick_with_letters
-from spacy_embed.pipeline.pipelines_ahead import built_in_pipeline
+from spacy_embed.pipeline.language_pipelines import check_language
 from spacy_embed.pipeline.spacy_table import SpacyTable
 from spacy_embed.retrieval.encoded import ENCODED, key_of, list_columns
 from spacy_embed.retrieval.language_detection import detect_language
@@ -27,6 +25,9 @@ if TYPE_CHECKING:
     from spacy_embed.retrieval.sense_sources import SenseModels
 
 AUTO = "auto"
+
+_MANY_TEXTS = 200
+"""In a batch: fewer are done before a tokenizer is made quick."""
 
 
 class TextKernel:
@@ -64,8 +65,7 @@ class TextKernel:
     def pipeline(self, language: str) -> Language:
         """The pipeline of a language, built once."""
         if language not in self._loaded:
-            path = self.pipelines.get(language)
-            self._loaded[language] = _forms_only(load_pipeline(path) if path else built_in_pipeline(language))
+            self._loaded[language] = encoding_pipeline(language, self.pipelines.get(language))
         return self._loaded[language]
 
     def identity(self) -> dict[str, Any]:
@@ -163,6 +163,8 @@ class TextKernel:
     ) -> Iterator[tuple[list[int], EncodedTexts]]:
         """The documents of a language, encoded together, or one by one to find those that cannot be."""
         nlp = self.pipeline(language)
+        if len(mine) >= _MANY_TEXTS:
+            made_quick(nlp)
         for i in mine:
             if len(texts[i]) > nlp.max_length:
                 with self._noting(faults, i, batch):
@@ -188,22 +190,6 @@ class TextKernel:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_loaded": {}}
-
-
-_CACHED_CHUNKS = 250_000
-"""Of a language, some 50 MB; spaCy's own 10,000 are full after the first few thousand documents."""
-
-
-def _forms_only(nlp: Language) -> Language:
-    """A pipeline that works out no more of a new word than the text that its form is made of, and not twice."""
-    if nlp.pipeline[0][1] is lookup_forms_of(nlp):
-        nlp.vocab.lex_attr_getters = {}
-    # not a subclass: what it does else is its own
-    if type(nlp.tokenizer) is Tokenizer:
-        nlp.tokenizer = quick_with_letters(nlp.tokenizer, nlp.vocab)
-    if isinstance(nlp.tokenizer, Tokenizer):
-        nlp.tokenizer.max_cache_size = _CACHED_CHUNKS
-    return nlp
 
 
 def _place(batch: pa.RecordBatch, i: int) -> str:

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import forkserver, get_context
@@ -30,16 +30,19 @@ class WorkerPool:
 
     Args:
         workers: How many; 1 for none beside this one.
-        forks: This process has done nothing yet but import: where that is possible, workers are forks of it, which are
+        forks: Nothing else has been done in this process: where that is possible, workers are forks of it, which are
             ready at once.
-        languages: Those whose built-in pipelines forks will need: built once, for all of them and for this process.
+        languages: Asked if there are forks, for the languages whose built-in pipelines they will need: those are built
+            once, for all of them and for this process.
     """
 
-    def __init__(self, workers: int, *, forks: bool = False, languages: Iterable[str] = ()) -> None:
+    def __init__(
+        self, workers: int, *, forks: bool = False, languages: Callable[[], Iterable[str]] = lambda: ()
+    ) -> None:
         self.workers = workers
         self._pool: ProcessPoolExecutor | None = None
-        if workers > 1 and forks and _can_fork():
-            self._pool = _forked(workers, languages)
+        if workers > 1 and forks and _ready_to_fork(languages):
+            self._pool = _forked(workers)
         elif workers > 1:
             self._pool = ProcessPoolExecutor(workers, _start_method(), initializer=_begin)
 
@@ -112,9 +115,17 @@ def _can_fork() -> bool:
     return can and threading.active_count() == 1 and "lance" not in sys.modules
 
 
-def _forked(workers: int, languages: Iterable[str]) -> ProcessPoolExecutor:
+def _ready_to_fork(languages: Callable[[], Iterable[str]]) -> bool:
+    """Import and build what the forks share; False if there can be none, before or after that."""
+    if not _can_fork():
+        return False
     importlib.import_module(_KERNEL)
-    importlib.import_module(_AHEAD_OF_KERNELS).build_ahead(languages)
+    importlib.import_module(_PIPELINES).build_ahead(languages())
+    # other packages' components, which spaCy imports with a pipeline, may have begun threads
+    return _can_fork()
+
+
+def _forked(workers: int) -> ProcessPoolExecutor:
     collect_rarely()
     pool = ProcessPoolExecutor(workers, get_context("fork"), initializer=_begin)
     with _uninterrupted(), warnings.catch_warnings():
@@ -142,7 +153,7 @@ def _start_method() -> BaseContext:
 
 
 _KERNEL = "spacy_embed.pipeline.text_kernel"
-_AHEAD_OF_KERNELS = "spacy_embed.pipeline.pipelines_ahead"
+_PIPELINES = "spacy_embed.pipeline.encoding_pipelines"
 
 _kernels: dict[str, Any] = {}
 

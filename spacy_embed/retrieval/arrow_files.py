@@ -20,7 +20,7 @@ def write_batches(file: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatc
 
 
 def read_batches(file: Path, columns: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
-    """The record batches of a file, in order; of some columns, if any are named, the others are not read."""
+    """The record batches of a file, in order; if columns are named, which must be there, the others are not read."""
     # not memory-mapped: pages of the file would count as memory of a long job
     with pa.OSFile(str(file)) as source:
         reader = pa.ipc.open_file(source)

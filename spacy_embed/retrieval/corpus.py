@@ -147,23 +147,24 @@ def read_corpus(path: Path, *, lines: bool = False) -> Iterator[Document]:
     return iter(Corpus(path, lines=lines))
 
 
-def first_languages(path: Path, candidates: Sequence[str], *, lines: bool = False) -> set[str]:
-    """The languages of a corpus's first documents, as they are named or detected; none where that costs anything.
+def first_languages(path: Path, candidates: Sequence[str]) -> set[str]:
+    """The languages of a corpus's first documents, up to the first fault, as they are named or else detected.
+
+    None of a pipe, whose documents would be gone, of Parquet, which is read by threads, and of a folder of text.
 
     Args:
         path: As for ``Corpus``.
         candidates: What detection chooses among.
-        lines: As for ``Corpus``.
     """
-    corpus = Corpus(path, lines=lines, report=lambda _: None)
-    # what a pipe gives is gone; Parquet is read by threads, and this is for who is about to fork
-    if corpus.is_pipe or path.suffix == ".parquet":
-        return set()
+    languages: set[str] = set()
     # whoever reads it is told what is wrong with it
     with suppress(SpacyEmbedError, OSError):
-        first = islice(corpus, _LOOKED_AT)
-        return {document.lang or detect_language(document.full_text, candidates) for document in first}
-    return set()
+        file = beir_file(path, "corpus") if path.is_dir() else path
+        if file is None or not file.is_file() or file.suffix == ".parquet":
+            return languages
+        for document in islice(read_file(file, refuse, ReadingPlace()), _LOOKED_AT):
+            languages.add(document.lang or detect_language(document.full_text, candidates))
+    return languages
 
 
 def beir_file(folder: Path, name: str) -> Path | None:

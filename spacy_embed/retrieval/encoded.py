@@ -61,7 +61,7 @@ def text_batches(documents: Iterable[Document], size: int = 4096) -> Iterator[pa
     n_bytes = 0
     for document in documents:
         batch.append(document)
-        # not characters: one of Chinese is as much work as several of others
+        # closer to the work than characters are: one of Chinese is half a word
         n_bytes += len(document.text.encode("utf-8", "surrogatepass"))
         if len(batch) >= size or n_bytes >= _MOST_BYTES:
             yield _text_batch(batch)

@@ -185,7 +185,7 @@ def by_language(langs: Sequence[str]) -> dict[str, Ints1d]:
     """Positions of the documents of each language, int64."""
     distinct = sorted(set(langs))
     if len(distinct) == 1:
-        return {distinct[0]: np.arange(len(langs))}
+        return {distinct[0]: np.arange(len(langs), dtype=np.int64)}
     codes = np.array(langs)
     return {lang: np.flatnonzero(codes == lang) for lang in distinct}
 

@@ -50,7 +50,9 @@ class NumberedBatch(NamedTuple):
     """Of those places."""
 
     def mapped(self, keys: Rows, terms: Rows) -> tuple[pa.RecordBatch, Bags, Bags]:
-        """The documents that could be encoded, and their keys and terms as bags over other rows.
+        """The documents that could be encoded, and bags of their keys and terms, over other rows.
+
+        It takes the columns of ``COUNTED``; what others there are stay in the documents.
 
         Args:
             keys: int32[keys], the row of each number, -1 for one that is left out.
@@ -178,11 +180,14 @@ class Spool:
         write_batches(chunk, documents[0].schema, documents)
         self._chunks.append(chunk)
 
-    def numbered_batches(self, columns: Sequence[str] = ()) -> Iterator["NumberedBatch"]:
+    def numbered_batches(self, columns: Sequence[str] = ()) -> Iterator[NumberedBatch]:
         """The batches that were spooled, those that could not be encoded too, and the numbers of their words.
 
         Args:
             columns: No more than these are read; all by default.
+
+        Raises:
+            InputError: A file is gone.
         """
         chunks = (batch for chunk in self._chunks for batch in read_batches(chunk, columns))
         for batch, numbers in zip_longest(chunks, self.word_numbers().of_batches()):

@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 
+from spacy_embed.__main__ import main
 from tests.conftest import TEXTS
 
 
@@ -61,3 +62,14 @@ def test_a_killed_job_leaves_the_old_index(start, tmp_path, cli):
     assert cli("search", tmp_path / "out", "river", "--json").code == 0
     assert start("small.txt").wait(60) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"corpus.txt", "out", "small.txt"}
+
+
+def test_ctrl_c_while_commands_are_imported_is_one_line(monkeypatch, capsys):
+    def interrupted(*, own_process):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spacy_embed.cli.main.main", interrupted)
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 130
+    assert capsys.readouterr().err == "error: Interrupted.\n"

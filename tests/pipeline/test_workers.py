@@ -67,6 +67,46 @@ def test_no_more_is_read_ahead_than_workers_can_use():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks are for Linux")
+def test_pipelines_are_built_once_before_the_forks(tmp_path):
+    script = tmp_path / "job.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import os
+            from spacy_embed.pipeline import language_pipelines
+            from spacy_embed.pipeline.workers import WorkerPool
+
+            build = language_pipelines.default_pipeline
+
+            def told(language):
+                print(language, "here" if os.getpid() == parent else "in a worker", flush=True)
+                return build(language)
+
+            parent, language_pipelines.default_pipeline = os.getpid(), told
+            with WorkerPool(2, forks=True, languages=lambda: ["en", "xx"]) as pool:
+                from spacy_embed.pipeline.text_kernel import TextKernel
+                from spacy_embed.retrieval.corpus_formats import Document
+                from spacy_embed.retrieval.encoded import text_batches
+
+                documents = [Document(f"d{i}", "en", "", f"The river number {i} flows.", {}, "") for i in range(40)]
+                kernel = TextKernel()
+                assert sum(batch.num_rows for batch in pool.encode(kernel, text_batches(documents, 1))) == 40
+                kernel.pipeline("en")
+                kernel.pipeline("es")
+            """
+        ),
+        encoding="utf-8",
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.splitlines() == ["en here", "es here"]
+
+
+def test_languages_are_not_asked_for_where_nothing_is_forked():
+    with WorkerPool(2, forks=False, languages=lambda: pytest.fail("asked")):
+        pass
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks are for Linux")
 def test_forks_that_fail_leave_no_worker_behind(tmp_path):
     script = tmp_path / "job.py"
     script.write_text(

@@ -1,13 +1,15 @@
 import csv
 import gzip
 import json
+import os
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from spacy_embed.errors import InputError
-from spacy_embed.retrieval.corpus import read_corpus
+from spacy_embed.retrieval.corpus import first_languages, read_corpus
 from tests.conftest import CORPORA, LANGUAGES
 
 ROWS = [
@@ -35,6 +37,31 @@ def test_json_lines(tmp_path, name, as_folder):
     assert first.full_text == "Мост\nРека\tи мост."
     assert (second.id, second.lang, second.full_text) == ("b", "", "no title")
     assert second.metadata == {"genre": "news"}
+
+
+@pytest.mark.parametrize("name", ["corpus.jsonl", "corpus.jsonl.gz"])
+def test_the_first_languages_of_a_corpus_as_named_or_detected(tmp_path, name):
+    rows = [{"text": "The river is old."}, {"text": "Река течёт.", "lang": "ru"}, {"text": "河水很深。"}]
+    later = [*[{"text": "x", "lang": "ru"}] * 20, {"text": "x", "lang": "pt"}]
+    file = write_lines(tmp_path / name, [*rows, *later])
+    assert first_languages(file, LANGUAGES) == first_languages(tmp_path, LANGUAGES) == {"en", "ru", "zh"}
+
+
+def test_the_first_languages_are_those_before_the_first_fault(tmp_path):
+    rows = [{"text": "x", "lang": "ru"}, {"body": "The river is old."}, *[{"text": "x", "lang": "pt"}] * 9]
+    assert first_languages(write_lines(tmp_path / "corpus.jsonl", rows), LANGUAGES) == {"ru"}
+
+
+def test_what_must_not_be_looked_at_has_no_first_languages(tmp_path):
+    assert first_languages(tmp_path / "nothing.jsonl", LANGUAGES) == set()
+    assert first_languages(Path("-"), LANGUAGES) == set()
+    (tmp_path / "corpus.parquet").write_bytes(b"not looked at")
+    assert first_languages(tmp_path / "corpus.parquet", LANGUAGES) == set()
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "one.txt").write_text("The river.")
+    assert first_languages(tmp_path / "texts", LANGUAGES) == set()
+    os.mkfifo(tmp_path / "pipe")
+    assert first_languages(tmp_path / "pipe", LANGUAGES) == set()
 
 
 def test_folder_of_beir_folders_prefixes_ids(tmp_path):

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 from spacy_embed.errors import InputError
 from spacy_embed.retrieval import spool as module
 from spacy_embed.retrieval.corpus_formats import Document
-from spacy_embed.retrieval.encoded import ENCODED, key_of, text_batches
-from spacy_embed.retrieval.spool import Spool, refuse_empty, spooled_bags
+from spacy_embed.retrieval.encoded import ENCODED, key_of, list_bags, text_batches
+from spacy_embed.retrieval.spool import COUNTED, Spool, refuse_empty, spooled_bags
 from tests.strategies import ON_DISK
 
 JOB = {"language": "auto", "made_by": "tests"}
@@ -103,6 +104,24 @@ def test_a_spool_gives_the_encoded_documents_with_ids_of_the_whole_vocabulary(tm
     assert [(fault.file, fault.line, fault.content) for fault in run.faults] == [("c.jsonl", 3, "BAD one")]
     assert list(run.spool.sequences("en"))[1] == ["b", "c", "b"]
     assert [len(spooled_bags(batch)) for batch in run.spool.batches()] == [2, 1, 2, 2]
+
+
+def test_batches_are_mapped_to_other_rows_in_one_step_from_the_columns_that_it_takes(tmp_path):
+    spool = Run(tmp_path).spool
+    of_keys, of_terms = np.array([3, -1, 7, 5, 0, 3, 9, 1], np.int32), np.arange(8, 0, -1, dtype=np.int32)
+    expected = [
+        (spooled_bags(batch).map_rows(of_keys), list_bags(batch.column("terms"), batch.column("term_counts")))
+        for batch in spool.batches()
+    ]
+    for columns in ((), COUNTED):
+        found = [spooled.mapped(of_keys, of_terms) for spooled in spool.numbered_batches(columns)]
+        assert [documents.column("lang").to_pylist() for documents, _, _ in found] == [["en"] * n for n in (2, 1, 2, 2)]
+        assert all(not columns or documents.schema.names == list(columns) for documents, _, _ in found)
+        for (_, keys, terms), (expected_keys, counted_terms) in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(keys.rows, expected_keys.rows)
+            np.testing.assert_array_equal(keys.weights, expected_keys.weights)
+            np.testing.assert_array_equal(keys.offsets, expected_keys.offsets)
+            np.testing.assert_array_equal(terms.rows, counted_terms.map_rows(of_terms).rows)
 
 
 @pytest.mark.parametrize("chunk_rows", [1, 2, 3, 100])
