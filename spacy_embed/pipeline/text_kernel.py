@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 
-_MANY_TEXTS = 200
-"""In a batch: fewer are done before a tokenizer is made quick."""
+_MUCH_TEXT = 100_000
+"""Characters of a batch: fewer are done before a tokenizer is made quick."""
 
 
 class TextKernel:
@@ -163,7 +163,7 @@ class TextKernel:
     ) -> Iterator[tuple[list[int], EncodedTexts]]:
         """The documents of a language, encoded together, or one by one to find those that cannot be."""
         nlp = self.pipeline(language)
-        if len(mine) >= _MANY_TEXTS:
+        if sum(len(texts[i]) for i in mine) >= _MUCH_TEXT:
             made_quick(nlp)
         for i in mine:
             if len(texts[i]) > nlp.max_length:

@@ -150,7 +150,7 @@ def read_corpus(path: Path, *, lines: bool = False) -> Iterator[Document]:
 def first_languages(path: Path, candidates: Sequence[str]) -> set[str]:
     """The languages of a corpus's first documents, up to the first fault, as they are named or else detected.
 
-    None of a pipe, whose documents would be gone, of Parquet, which is read by threads, and of a folder of text.
+    None of a pipe, whose documents would be gone, of Parquet, which threads read, and of a folder that is not of BEIR.
 
     Args:
         path: As for ``Corpus``.

@@ -149,10 +149,12 @@ def test_rules_of_code_that_name_a_pattern_stay(rule):
     assert [token.text for token in quick_with_letters(nlp.tokenizer)("abc")] == ["a", "bc"]
 
 
-def test_a_tokenizer_is_made_quick_once_and_only_for_many_texts():
+@pytest.mark.parametrize(("n", "sentences"), [(3, 6000), (3000, 6)])
+def test_a_tokenizer_is_made_quick_once_and_only_for_much_text(n, sentences):
     kernel = TextKernel("en")
     before = kernel.pipeline("en").tokenizer
-    few, many = (next(text_batches([Document(f"{i}", "", "", "It is.", {}, "") for i in range(n)])) for n in (9, 300))
+    documents = [Document(f"{i}", "", "", "It is. " * sentences, {}, "") for i in range(n)]
+    few, many = (next(text_batches(some)) for some in (documents[: n // 3], documents))
     kernel(few)
     assert kernel.pipeline("en").tokenizer is before
     kernel(many)
