@@ -93,6 +93,7 @@ def index_command(
     """Make an index of a corpus: each document through its own language's pipeline."""
     started = time.perf_counter()
     require_search("index a corpus")
+    from spacy_embed.arrow_conversion import convert_without_pandas
     from spacy_embed.pipeline.workers import WorkerPool
     from spacy_embed.retrieval.fit_settings import FitSettings
 
@@ -100,6 +101,8 @@ def index_command(
     check_free(out, overwrite=overwrite)
     # before anything else is done: forks are of a process that has no threads yet
     forks = context is not None and context.obj is OWN_PROCESS
+    if forks and not pipeline:
+        convert_without_pandas()
     ahead = partial(_languages_ahead, corpus, lang, pipeline)
     with WorkerPool(1 if scheduler else workers, forks=forks, languages=ahead) as pool:
         source, tables, models = _given_vectors(vectors or [], senses, lang, scheduler)

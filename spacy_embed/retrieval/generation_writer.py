@@ -1,7 +1,8 @@
 """Appending to a generation of an index: the vocabulary first, then documents."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,12 +15,14 @@ from spacy_embed.bags import Bags
 from spacy_embed.retrieval import manifest as files
 from spacy_embed.retrieval.document_writer import RECORDS, DocumentWriter
 from spacy_embed.retrieval.generation import KEY_LISTS, VOCABULARY_FILES, array_layouts
-from spacy_embed.retrieval.growing_array import read_items
+from spacy_embed.retrieval.growing_array import Extent, read_items
 from spacy_embed.retrieval.growing_keys import Runs, layouts
 from spacy_embed.retrieval.manifest import Manifest
 from spacy_embed.retrieval.postings import Postings, plan_ranges, write_postings
 from spacy_embed.types import Doubles1d, Floats2d, Ints1d, Rows
-from spacy_embed.vectors.key_index import PackedWords, pack_words
+from spacy_embed.vectors.key_index import PackedWords
+
+_SYNCED_AT_ONCE = 4
 
 _LAST_VERSION = 2**64 - 1
 """Lance names the files of its versions by what is left to this, the newest first."""
@@ -28,7 +31,7 @@ _LAST_VERSION = 2**64 - 1
 class NewWords(NamedTuple):
     """Words that join the vocabulary."""
 
-    keys: list[str]
+    keys: PackedWords
     """``lang:form``."""
     rows: Rows
     """int32[keys], the row of each: one that is there, one of ``vectors`` counted from the rows there are, or -1."""
@@ -63,7 +66,7 @@ class GenerationWriter(DocumentWriter):
 
     def add_words(self, words: NewWords) -> None:
         """Add to the vocabulary."""
-        self.keys["keys"].append(pack_words(words.keys))
+        self.keys["keys"].append(words.keys)
         self.arrays["keys.rows"].append(words.rows)
         self.append_ahead("vectors", words.vectors)
         norms: Doubles1d = np.sqrt(np.einsum("ij,ij->i", words.vectors, words.vectors, dtype=np.float64))
@@ -77,13 +80,20 @@ class GenerationWriter(DocumentWriter):
     def sync_vocabulary(self) -> Manifest:
         """The version with the vocabulary as it is now: what documents need to be embedded."""
         self.wait()
-        extents = {name: self.arrays[name].sync() for name in VOCABULARY_FILES}
-        runs = dict(self.manifest.runs)
-        for name in ("keys", "term_names"):
-            extents |= self.keys[name].sync()
-            runs[name] = tuple(self.keys[name].runs)
+        extents, runs = self._sync(VOCABULARY_FILES, ("keys", "term_names"))
         self.manifest = replace(self.manifest, extents={**self.manifest.extents, **extents}, runs=runs)
         return self.manifest
+
+    def _sync(self, arrays: Iterable[str], key_lists: Iterable[str]) -> tuple[dict[str, Extent], dict[str, Runs]]:
+        """Make some files durable, and give the extents and runs that the version has then."""
+        # each waits for the disk
+        with ThreadPoolExecutor(_SYNCED_AT_ONCE) as pool:
+            of_keys = {name: pool.submit(self.keys[name].sync) for name in key_lists}
+            of_arrays = {name: pool.submit(self.arrays[name].sync) for name in arrays}
+        extents = {name: synced.result() for name, synced in of_arrays.items()}
+        for synced in of_keys.values():
+            extents |= synced.result()
+        return extents, {**self.manifest.runs, **{name: tuple(self.keys[name].runs) for name in of_keys}}
 
     def _write_dataset(self, records: pa.RecordBatchReader) -> None:
         import lance
@@ -127,11 +137,7 @@ class GenerationWriter(DocumentWriter):
 
     def finish(self) -> Manifest:
         """Make everything durable and give the version that holds it; it counts once it is saved."""
-        extents = {name: array.sync() for name, array in self.arrays.items()}
-        runs = dict(self.manifest.runs)
-        for name, keys in self.keys.items():
-            extents |= keys.sync()
-            runs[name] = tuple(keys.runs)
+        extents, runs = self._sync(self.arrays, self.keys)
         return replace(
             self.manifest,
             revision=self.manifest.revision + 1,

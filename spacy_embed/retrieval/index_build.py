@@ -1,19 +1,23 @@
 """Making an index: encoded batches in, a folder out that holds all a search needs."""
 
+import importlib
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple
+
+import pyarrow as pa
 
 from spacy_embed.atomic_files import check_free, fsync, make_folder
 from spacy_embed.embedding import named_embedding
 from spacy_embed.errors import InputError, require_installed
 from spacy_embed.progress import progress_bar
 from spacy_embed.retrieval import manifest as files
-from spacy_embed.retrieval.corpus_words import CorpusWords
+from spacy_embed.retrieval.corpus_words import CorpusWords, ascending_places
 from spacy_embed.retrieval.document_writer import MappedBatch
 from spacy_embed.retrieval.encoded import packed
 from spacy_embed.retrieval.fits import CountedBatch, Fits, fit
@@ -64,6 +68,8 @@ def build_index(
         InputError: The path is taken, the corpus is empty, or the vectors know none of its words.
     """
     with index_in_making(out, plan, overwrite=overwrite) as scratch:
+        if threads > 1:
+            Thread(target=_import_ahead).start()
         try:
             spool = spool_documents(scratch / "spool")
         except BaseException:
@@ -77,6 +83,12 @@ def build_index(
         put_in_place(scratch / "made", manifest, out.resolve(), overwrite=overwrite)
         shutil.rmtree(scratch)
     return manifest
+
+
+def _import_ahead() -> None:
+    """What the rest needs, while workers encode and this process waits for them."""
+    for module in ("scipy.linalg", "lance"):
+        importlib.import_module(module)
 
 
 @contextmanager
@@ -102,11 +114,11 @@ def index_in_making(out: Path, plan: IndexPlan, *, overwrite: bool) -> Iterator[
 def _make_generation(
     spool: Spool, plan: IndexPlan, scratch: Path, folder: Path, save_pipelines: SavePipelines, threads: int
 ) -> Manifest:
-    words = spool.words
+    words = spool.words(threads)
     tables = tables_of(plan, words.forms, scratch / "distilling", spool.sequences)
-    manifest = begin_generation(folder, plan, words, tables, save_pipelines)
+    manifest = begin_generation(folder, plan, words, tables, save_pipelines, threads)
     reader = GenerationReader(folder, manifest)
-    mapping = RowMapping.of(spool.word_numbers().words, reader)
+    mapping = RowMapping.of_whole(spool.word_numbers().words, reader, threads)
     fits = fit(
         lambda: counted_batches(spool, mapping, threads),
         reader.array("vectors"),
@@ -123,7 +135,7 @@ def _make_generation(
 
 
 def begin_generation(
-    folder: Path, plan: IndexPlan, words: CorpusWords, tables: Tables, save_pipelines: SavePipelines
+    folder: Path, plan: IndexPlan, words: CorpusWords, tables: Tables, save_pipelines: SavePipelines, threads: int = 1
 ) -> Manifest:
     """Make a generation's folder and write all but the documents and what is fitted on them.
 
@@ -136,6 +148,7 @@ def begin_generation(
         words: Those of the corpus.
         tables: The table of each language.
         save_pipelines: Keeps the pipelines of the corpus's languages.
+        threads: How many work.
 
     Returns:
         The version so far, with nothing in it but the vocabulary.
@@ -164,7 +177,7 @@ def begin_generation(
     save_pipelines(folder / files.PIPELINES, sorted(words.languages))
     (folder / READERS).touch()
     with GenerationWriter(folder, manifest) as writer:
-        for new_words in vocabulary_of(words.forms, _keyed(tables) if plan.senses else tables):
+        for new_words in vocabulary_of(words.forms, _keyed(tables) if plan.senses else tables, threads):
             writer.add_words(new_words)
         if not writer.n_rows:
             _refuse_no_coverage(words)
@@ -202,8 +215,21 @@ class RowMapping(NamedTuple):
     @classmethod
     def of(cls, words: Dictionaries, reader: GenerationReader) -> "RowMapping":
         """Look up the words and terms of a spool in a vocabulary that holds them."""
-        keys = reader.keys("keys")
-        return cls(keys.rows_at(keys.locate(packed(words.keys))), reader.keys("term_names").locate(packed(words.terms)))
+        return cls(_key_rows(words.keys, reader), reader.keys("term_names").locate(packed(words.terms)))
+
+    @classmethod
+    def of_whole(cls, words: Dictionaries, reader: GenerationReader, threads: int = 1) -> "RowMapping":
+        """The same, by so many threads, for the only spool of a new vocabulary, in which terms stand in order."""
+        parts: list[Callable[[], Rows]] = [
+            lambda: _key_rows(words.keys, reader),
+            lambda: ascending_places(words.terms),
+        ]
+        return cls(*map_ahead(lambda part: part(), parts, threads))
+
+
+def _key_rows(keys: pa.Array, reader: GenerationReader) -> Rows:
+    known = reader.keys("keys")
+    return known.rows_at(known.locate(packed(keys)))
 
 
 def counted_batches(spool: Spool, mapping: RowMapping, threads: int = 1) -> Iterator[CountedBatch]:
@@ -251,7 +277,7 @@ def _keyed(tables: Tables) -> Tables:
 
 
 def _refuse_no_coverage(words: CorpusWords) -> None:
-    forms = [form for of_language in words.forms.values() for form in of_language]
+    forms = [form for of_language in words.forms.values() for form in of_language.to_pylist()]
     raise InputError(
         f"The vectors know none of the corpus's {len(forms)} words"
         + (f" (such as {forms[0]!r})" if forms else "")

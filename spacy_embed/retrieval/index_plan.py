@@ -9,7 +9,14 @@ from spacy_embed.errors import InputError
 from spacy_embed.retrieval.fit_settings import FitSettings
 from spacy_embed.retrieval.fits import DEFAULTS
 from spacy_embed.retrieval.sense_sources import SenseModels
-from spacy_embed.retrieval.vector_sources import FormSequences, Tables, check_tables, distilled_table, trained_tables
+from spacy_embed.retrieval.vector_sources import (
+    Forms,
+    FormSequences,
+    Tables,
+    check_tables,
+    distilled_table,
+    trained_tables,
+)
 
 Source = Literal["tables", "spacy", "train", "distill"]
 
@@ -45,9 +52,7 @@ SavePipelines = Callable[[Path, Sequence[str]], None]
 """Called with a folder and languages, to keep their pipelines."""
 
 
-def tables_of(
-    plan: IndexPlan, forms: Mapping[str, Sequence[str]], scratch: Path, sequences: FormSequences | None = None
-) -> Tables:
+def tables_of(plan: IndexPlan, forms: Forms, scratch: Path, sequences: FormSequences | None = None) -> Tables:
     """The vector table of each language, made now if the plan says so.
 
     Args:
@@ -73,7 +78,7 @@ def tables_of(
     return tables
 
 
-def _given_tables(plan: IndexPlan, forms: Mapping[str, Sequence[str]]) -> Tables:
+def _given_tables(plan: IndexPlan, forms: Forms) -> Tables:
     given: Mapping[str, Any] = plan.tables or {}
     missing = [lang for lang in forms if lang not in given and "" not in given]
     if missing:

@@ -14,6 +14,7 @@ from spacy_embed.retrieval.origin import FoundVector, SourceTables, open_origin,
 from spacy_embed.retrieval.vector_sources import Tables
 from spacy_embed.types import Floats1d
 from spacy_embed.vectors.distilled import compose
+from spacy_embed.vectors.key_index import pack_words
 from spacy_embed.vectors.word_table import WordTable
 
 
@@ -95,7 +96,7 @@ class WordFinder:
         vectors += [self._composed[key] for key in composed]
         origins.append(np.full(len(composed), -1, np.int64))
         return NewWords(
-            words,
+            pack_words(words),
             np.array(rows, np.int32),
             np.array(vectors, np.float32).reshape(len(vectors), reader.manifest.dim),
             np.concatenate(origins),

@@ -110,10 +110,10 @@ class Spool:
         spool._chunks = _chunks_in_order(folder)
         return spool
 
-    def word_numbers(self) -> WordNumbers:
-        """The numbers of all words, given when they are first asked for."""
+    def word_numbers(self, threads: int = 1) -> WordNumbers:
+        """The numbers of all words, given, by so many threads, when they are first asked for."""
         folder = self.folder / _NUMBERED
-        return WordNumbers(folder) if folder.is_dir() else WordNumbers.make(folder, self._dictionaries())
+        return WordNumbers(folder) if folder.is_dir() else WordNumbers.make(folder, self._dictionaries(), threads)
 
     def _dictionaries(self) -> Iterator[Dictionaries]:
         for chunk in self._chunks:
@@ -204,10 +204,9 @@ class Spool:
                 batch = batch.set_column(batch.schema.get_field_index(name), name, rows)
             yield _without_faults(batch)
 
-    @property
-    def words(self) -> CorpusWords:
+    def words(self, threads: int = 1) -> CorpusWords:
         """What an index is to know."""
-        return CorpusWords.of(*self.word_numbers().words, self.languages)
+        return CorpusWords.of(*self.word_numbers(threads).words, self.languages, threads)
 
     def sequences(self, lang: str) -> TokenSequences:
         """The forms of each document of a language, in running order."""

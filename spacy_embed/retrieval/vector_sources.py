@@ -2,23 +2,31 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from spacy_embed.errors import InputError
-from spacy_embed.retrieval.encoded import form_of, key_of
+from spacy_embed.retrieval.encoded import form_of, joined_strings, key_of, packed
 from spacy_embed.retrieval.generation_writer import NewWords
 from spacy_embed.retrieval.remote_url import as_named
+from spacy_embed.threads import map_ahead
 from spacy_embed.training.sequences import TokenSequences
 from spacy_embed.types import Ints1d, Rows
 from spacy_embed.vectors.distilled import BUILT_IN, built_in_encoder, distill
+from spacy_embed.vectors.key_index import KeyIndex, pack_words
 from spacy_embed.vectors.table import VectorTable
 from spacy_embed.vectors.word_table import WordTable
 
 Tables = Mapping[str, VectorTable]
 """A vector table for each language; often the same for all."""
+
+Forms = Mapping[str, pa.Array]
+"""The vocabulary of each language, large strings."""
 
 _ROWS_AT_ONCE = 16_384
 
@@ -37,7 +45,7 @@ def check_tables(tables: Tables) -> None:
         raise InputError(f"The languages' vectors must have the same number of dimensions, got {dims}.")
 
 
-def vocabulary_of(forms: Mapping[str, Sequence[str]], tables: Tables) -> Iterator[NewWords]:
+def vocabulary_of(forms: Forms, tables: Tables, threads: int = 1) -> Iterator[NewWords]:
     """Take the rows that a corpus uses out of its tables, some thousands at a time; words that share a row share it.
 
     Words that a table lacks but composes (FastText) get a row of their own each.
@@ -45,6 +53,7 @@ def vocabulary_of(forms: Mapping[str, Sequence[str]], tables: Tables) -> Iterato
     Args:
         forms: The vocabulary of each language.
         tables: The table of each language.
+        threads: How many gather rows.
     """
     start = 0
     # numbered as ``provenance`` lists them
@@ -54,25 +63,64 @@ def vocabulary_of(forms: Mapping[str, Sequence[str]], tables: Tables) -> Iterato
     for number, languages in enumerate(languages_of.values()):
         table = tables[languages[0]]
         languages = [language for language in languages if language in forms]
-        keys = [key_of(language, form) for language in languages for form in forms[language]]
-        rows = np.concatenate([np.empty(0, np.int32), *(table.find(forms[language]) for language in languages)])
-        found = np.flatnonzero(rows >= 0)
-        used, local = np.unique(rows[found], return_inverse=True)
-        by_row = np.argsort(local, kind="stable")
-        for first in range(0, len(used), _ROWS_AT_ONCE):
-            block = used[first : first + _ROWS_AT_ONCE]
-            mine = by_row[slice(*np.searchsorted(local[by_row], [first, first + len(block)]))]
-            yield NewWords(
-                [keys[i] for i in found[mine]],
-                (local[mine] + start).astype(np.int32),
-                np.asarray(table.rows[block], dtype=np.float32),
-                origins_of(table, number, block),
-            )
-        start += len(used)
-        lacking = [keys[i] for i in np.flatnonzero(rows < 0)] if table.composes else []
+        keys = joined_strings(_keys(lang, forms[lang]) for lang in languages)
+        rows = np.concatenate([np.empty(0, np.int32), *(_find(forms[language], table) for language in languages)])
+        found = _FoundWords.of(keys, rows, start)
+        yield from map_ahead(partial(found.block, table=table, number=number), found.firsts, threads)
+        start += len(found.used)
+        lacking = keys.filter(pa.array(rows < 0)).to_pylist() if table.composes else []
         for words in _composed_words(lacking, table, start):
             yield words
             start += len(words.vectors)
+
+
+def _keys(lang: str, forms: pa.Array) -> pa.Array:
+    separator = pa.scalar("", forms.type)
+    return pc.binary_join_element_wise(pa.scalar(key_of(lang, ""), forms.type), forms, separator)
+
+
+def _find(forms: pa.Array, table: VectorTable) -> Rows:
+    """int32[n], the row of each form, -1 where there is none."""
+    if isinstance(table, WordTable) and isinstance(table.keys, KeyIndex):
+        return table.keys.find_packed(packed(forms))
+    return table.find(forms.to_pylist())
+
+
+class _FoundWords(NamedTuple):
+    """Words that a table holds, by their rows, which are taken over in ascending order."""
+
+    keys: pa.Array
+    """``lang:form``, by ascending row."""
+    local: Ints1d
+    """int64[keys], ascending: which of the rows that are used."""
+    used: Rows
+    """int32[m], ascending."""
+    start: int
+    """Rows that the index has before these."""
+
+    @classmethod
+    def of(cls, keys: pa.Array, rows: Rows, start: int) -> "_FoundWords":
+        """From all keys and the row of each, -1 where there is none."""
+        found = np.flatnonzero(rows >= 0)
+        used, local = np.unique(rows[found], return_inverse=True)
+        by_row = np.argsort(local, kind="stable")
+        return cls(keys.take(pa.array(found[by_row])), local[by_row], used, start)
+
+    @property
+    def firsts(self) -> range:
+        """Where the blocks begin among the rows that are used."""
+        return range(0, len(self.used), _ROWS_AT_ONCE)
+
+    def block(self, first: int, table: VectorTable, number: int) -> NewWords:
+        """Some thousand rows and their words."""
+        rows = self.used[first : first + _ROWS_AT_ONCE]
+        a, b = np.searchsorted(self.local, [first, first + len(rows)]).tolist()
+        return NewWords(
+            packed(self.keys[a:b]),
+            (self.local[a:b] + self.start).astype(np.int32),
+            np.asarray(table.rows[rows], dtype=np.float32),
+            origins_of(table, number, rows),
+        )
 
 
 def _composed_words(keys: Sequence[str], table: VectorTable, start: int) -> Iterator[NewWords]:
@@ -83,7 +131,7 @@ def _composed_words(keys: Sequence[str], table: VectorTable, start: int) -> Iter
         composed = np.flatnonzero(np.any(vectors != 0, axis=1))
         rows = np.arange(start, start + len(composed), dtype=np.int32)
         words = [block[i] for i in composed.tolist()]
-        yield NewWords(words, rows, vectors[composed], np.full(len(composed), -1, np.int64))
+        yield NewWords(pack_words(words), rows, vectors[composed], np.full(len(composed), -1, np.int64))
         start += len(composed)
 
 
@@ -98,9 +146,7 @@ def origins_of(table: VectorTable, number: int, rows: Rows) -> Ints1d:
     return np.where(rows >= 0, origins, np.int64(-1))
 
 
-def trained_tables(
-    sequences: FormSequences, forms: Mapping[str, Sequence[str]], *, dim: int, seed: int
-) -> dict[str, WordTable]:
+def trained_tables(sequences: FormSequences, forms: Forms, *, dim: int, seed: int) -> dict[str, WordTable]:
     """word2vec trained on the documents of each language; their spaces are not aligned.
 
     Args:
@@ -113,13 +159,13 @@ def trained_tables(
 
     return {
         language: train_word2vec(sequences(language), dim=dim, seed=seed, min_count=1)
-        if forms[language]
+        if len(forms[language])
         else WordTable.build([], np.empty((0, dim), np.float32))
         for language in sorted(forms)
     }
 
 
-def distilled_table(forms: Mapping[str, Sequence[str]], scratch: Path, *, dim: int) -> WordTable:
+def distilled_table(forms: Forms, scratch: Path, *, dim: int) -> WordTable:
     """A table in memory of all languages' forms, by the built-in encoder.
 
     Args:
@@ -127,7 +173,7 @@ def distilled_table(forms: Mapping[str, Sequence[str]], scratch: Path, *, dim: i
         scratch: A folder to work in; what it holds after an interruption is resumed.
         dim: Dimensions to keep.
     """
-    words = sorted({form for of_language in forms.values() for form in of_language})
+    words = sorted({form for of_language in forms.values() for form in of_language.to_pylist()})
     if not words:
         raise InputError("There are no words to distil: the documents hold none after stop words and punctuation.")
     table = distill(words, built_in_encoder(), scratch, dim=dim, encoder_name=BUILT_IN, overwrite=True)

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from spacy_embed.retrieval.arrow_files import read_batches, write_batches
 from spacy_embed.retrieval.encoded import joined_strings
+from spacy_embed.threads import map_ahead
 from spacy_embed.types import Rows
 
 _WORDS = pa.schema([("word", pa.large_string())])
@@ -56,7 +57,7 @@ class WordNumbers:
         self.folder = folder
 
     @classmethod
-    def make(cls, folder: Path, dictionaries: Iterable[Dictionaries]) -> "WordNumbers":
+    def make(cls, folder: Path, dictionaries: Iterable[Dictionaries], threads: int = 1) -> "WordNumbers":
         """Number the words of the batches of a corpus, in order.
 
         Memory grows with the distinct words, not with the batches: some five times their bytes.
@@ -64,6 +65,7 @@ class WordNumbers:
         Args:
             folder: Made anew; it is there once it is whole.
             dictionaries: Of the batches.
+            threads: How many work.
         """
         made = folder.with_suffix(".tmp")
         for stale in (made, folder):
@@ -76,8 +78,8 @@ class WordNumbers:
             stream = iter(dictionaries)
             # at least as many as are known: each word is looked at a few times, however many batches there are
             while some := _some(stream, max(_BYTES_AT_ONCE, known.nbytes)):
-                keys, of_keys = _numbered(known.keys, [batch.keys for batch in some])
-                terms, of_terms = _numbered(known.terms, [batch.terms for batch in some])
+                both = [known.keys, *(batch.keys for batch in some)], [known.terms, *(batch.terms for batch in some)]
+                (keys, of_keys), (terms, of_terms) = map_ahead(_numbered, both, threads)
                 known = Dictionaries(keys, terms)
                 for rows in (rows for of_batch in zip(of_keys, of_terms, strict=True) for rows in of_batch):
                     yield pa.record_batch([pa.array(rows)], schema=_NUMBERS)
@@ -110,8 +112,8 @@ def _some(stream: Iterator[Dictionaries], nbytes: int) -> list[Dictionaries]:
     return taken
 
 
-def _numbered(known: pa.Array, dictionaries: Sequence[pa.Array]) -> tuple[pa.Array, list[Rows]]:
-    """The known words with those that are new behind them, and the numbers of each dictionary's words."""
-    numbered = joined_strings([known, *dictionaries]).dictionary_encode()
-    sizes = np.cumsum([len(known), *map(len, dictionaries)])
+def _numbered(dictionaries: Sequence[pa.Array]) -> tuple[pa.Array, list[Rows]]:
+    """The known words, which come first, with those that are new behind them, and the numbers of each other's words."""
+    numbered = joined_strings(dictionaries).dictionary_encode()
+    sizes = np.cumsum([len(words) for words in dictionaries])
     return numbered.dictionary, np.split(numbered.indices.to_numpy(), sizes)[1:-1]

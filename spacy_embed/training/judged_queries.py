@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 
 from spacy_embed.bags import Bags
 from spacy_embed.types import Floats2d, Ints1d, Rows
@@ -46,6 +45,9 @@ def groups_of_queries(judgements: Bags, n_documents: int) -> Ints1d:
 
     Splitting by these keeps what is known of a document on one side.
     """
+    # a fifth of what every index imports would be this
+    from scipy.sparse.csgraph import connected_components
+
     relevant = judgements.keep(judgements.weights > 0)
     links = relevant.to_csr(n_documents)
     graph = sparse.block_array([[None, links], [links.T, None]])

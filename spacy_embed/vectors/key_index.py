@@ -149,8 +149,10 @@ class KeyIndex:
 
     def positions(self, words: Sequence[str]) -> Rows:
         """int32[n], the table position of each word, -1 for a word that is not there."""
-        packed = pack_words(words)
-        return self.locate(packed, text_hashes(packed.text, packed.sizes))
+        return self._located(pack_words(words))
+
+    def _located(self, words: PackedWords) -> Rows:
+        return self.locate(words, text_hashes(words.text, words.sizes))
 
     def locate(self, words: PackedWords, hashes: NDArray[np.uint64]) -> Rows:
         """``positions`` of words whose hashes are known; the last one of a word that stands there twice."""
@@ -187,9 +189,13 @@ class KeyIndex:
 
     def find(self, words: Sequence[str]) -> Rows:
         """int32[n], the row of each word, -1 for a word without a usable vector."""
+        return self.find_packed(pack_words(words))
+
+    def find_packed(self, words: PackedWords) -> Rows:
+        """``find`` of packed words."""
         if not len(self):
-            return np.full(len(words), -1, np.int32)
-        positions = self.positions(words)
+            return np.full(words.n_words, -1, np.int32)
+        positions = self._located(words)
         return np.where(positions >= 0, self.word_rows[positions], np.int32(-1)).astype(np.int32)
 
     def _bytes(self, position: int) -> bytes:

@@ -23,7 +23,7 @@ def words_of(forms, terms, n):
 def test_parts_merge_to_the_whole_in_ascending_order(parts):
     merged = CorpusWords.merge([words_of(*part) for part in parts])
     langs = sorted({lang for forms, _, _ in parts for lang in forms})
-    assert merged.forms == {
+    assert {lang: own.to_pylist() for lang, own in merged.forms.items()} == {
         lang: sorted(set().union(*(forms.get(lang, ()) for forms, _, _ in parts))) for lang in langs
     }
     assert list(merged.forms) == langs
