@@ -179,12 +179,13 @@ def measure_language(text: Path, lang: str, words: int, n: int, small: int, work
 
 
 def measure_million(text: Path, langs: list[str], n: int, work: Path) -> dict:
-    """One large corpus in all languages, once, with two workers."""
+    """One large corpus in all languages, once with one worker and once with two."""
     say(f"{n} documents in {', '.join(langs)}")
     corpus = make_corpus(text, langs, 20, n, work / f"all-20-{n}.jsonl")
     table = work / f"all-20-{n}.vectors"
     if not table.exists():
         subprocess.run([sys.executable, "-c", TABLE, table, corpus], check=True)
+    one = measure(index_command(corpus, table, work / "million", 1))
     measured = measure(index_command(corpus, table, work / "million", 2))
     size = sum(file.stat().st_size for file in (work / "million").rglob("*") if file.is_file())
     return {
@@ -192,6 +193,7 @@ def measure_million(text: Path, langs: list[str], n: int, work: Path) -> dict:
         "languages": len(langs),
         "seconds": round(measured.seconds),
         "docs/s": round(n / measured.seconds),
+        "2 workers / 1": round(one.seconds / measured.seconds, 2),
         "CPU s": round(measured.cpu),
         "peak MB": round(measured.peak_mb),
         "MB on disk": round(size / 1e6),

@@ -86,7 +86,8 @@ def text_hashes(text: Bytes1d, sizes: Ints1d) -> NDArray[np.uint64]:
     return hashes
 
 
-_BYTES_AT_ONCE = 1_000_000
+_BYTES_AT_ONCE = 50_000
+"""Of which arrays eight times as large stay in a core's cache."""
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _STIRRING = (np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53))
 

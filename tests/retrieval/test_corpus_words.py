@@ -1,10 +1,11 @@
 """The words of a corpus, whole and put together of its parts."""
 
+import numpy as np
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_embed.retrieval.corpus_words import CorpusWords
+from spacy_embed.retrieval.corpus_words import CorpusWords, ascending_places
 
 FORMS = st.sets(st.sampled_from(["a", "b", "é", "мост", "桥", "\U0001f309", "a:b", ""]) | st.text(max_size=2))
 PARTS = st.lists(
@@ -30,3 +31,24 @@ def test_parts_merge_to_the_whole_in_ascending_order(parts):
     assert merged.terms.to_pylist() == sorted(set().union(*(terms for _, terms, _ in parts)))
     assert merged.languages == {lang: sum(n for forms, _, n in parts if lang in forms) for lang in langs}
     assert merged.documents == sum(merged.languages.values())
+
+
+@given(st.sets(st.text()))
+def test_places_are_those_of_the_sorted_words(words):
+    words = list(words)
+    places = ascending_places(pa.array(words, pa.large_string()))
+    assert places.dtype == np.int32
+    assert [words.index(word) for word in sorted(words)] == np.argsort(places).tolist()
+
+
+def test_the_words_are_the_same_however_many_threads_sort():
+    keys = pa.array(["en:b", "zh-hant:a", "zh:b", "en:a:c", "zh:", "en:a"], pa.large_string())
+    terms = pa.array(["y", "é", "x"], pa.large_string())
+    languages = {"zh": 1, "zh-hant": 1, "en": 2}
+    one, two = (CorpusWords.of(keys, terms, languages, threads) for threads in (1, 2))
+    assert one == two
+    assert {lang: own.to_pylist() for lang, own in one.forms.items()} == {
+        "en": ["a", "a:c", "b"],
+        "zh": ["", "b"],
+        "zh-hant": ["a"],
+    }
