@@ -13,8 +13,8 @@ class _NoPandas(MetaPathFinder):
 def convert_without_pandas() -> None:
     """Let pyarrow not look for pandas before it is asked for pandas objects: a quarter of a second of every process.
 
-    Until then it takes a Series that it is given for any other sequence, so this is for processes in which nobody's
-    code but ours hands it values.
+    Until then it takes a Series that it is given for any other sequence, and refuses to read times of nanoseconds, for
+    which it has no other type: this is for processes in which there are neither.
     """
     if "pandas" in sys.modules:
         return

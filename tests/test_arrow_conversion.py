@@ -4,7 +4,9 @@ import json
 import subprocess
 import sys
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 pytest.importorskip("pandas")
 
@@ -26,6 +28,11 @@ try:
 finally:
     print("pandas" in sys.modules)
 """
+SEARCH = """
+import runpy, sys
+sys.argv = ["spacy-embed", "search", *sys.argv[1:]]
+runpy.run_module("spacy_embed", run_name="__main__")
+"""
 
 
 def output(program, *arguments):
@@ -36,6 +43,16 @@ def output(program, *arguments):
 
 def test_pandas_is_there_for_those_who_ask_for_it():
     assert json.loads(output(CONVERTED)) == [False, [1, 2], [1, 2]]
+
+
+def test_nanoseconds_of_parquet_are_kept(tmp_path):
+    pytest.importorskip("lance")
+    at = pa.array([1_600_000_000_000_000_001] * 9, pa.int64()).cast(pa.timestamp("ns"))
+    table = pa.table({"_id": [f"{i}" for i in range(9)], "text": ["cats and dogs"] * 9, "at": at})
+    parquet.write_table(table, tmp_path / "corpus.parquet")
+    assert "9 documents" in output(INDEX, str(tmp_path / "corpus.parquet"), str(tmp_path / "index"))
+    printed = output(SEARCH, str(tmp_path / "index"), "cats", "--json")
+    assert "2020-09-13 12:26:40.000000001" in printed
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

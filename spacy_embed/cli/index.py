@@ -101,7 +101,8 @@ def index_command(
     check_free(out, overwrite=overwrite)
     # before anything else is done: forks are of a process that has no threads yet
     forks = context is not None and context.obj is OWN_PROCESS
-    if forks and not pipeline:
+    # components of other people's pipelines may use it, and Parquet's nanoseconds are read as its times
+    if forks and not pipeline and corpus.suffix != ".parquet":
         convert_without_pandas()
     ahead = partial(_languages_ahead, corpus, lang, pipeline)
     with WorkerPool(1 if scheduler else workers, forks=forks, languages=ahead) as pool:
