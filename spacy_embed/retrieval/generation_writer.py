@@ -87,12 +87,16 @@ class GenerationWriter(DocumentWriter):
     def _sync(self, arrays: Iterable[str], key_lists: Iterable[str]) -> tuple[dict[str, Extent], dict[str, Runs]]:
         """Make some files durable, and give the extents and runs that the version has then."""
         # each waits for the disk
-        with ThreadPoolExecutor(_SYNCED_AT_ONCE) as pool:
+        pool = ThreadPoolExecutor(_SYNCED_AT_ONCE)
+        try:
             of_keys = {name: pool.submit(self.keys[name].sync) for name in key_lists}
             of_arrays = {name: pool.submit(self.arrays[name].sync) for name in arrays}
-        extents = {name: synced.result() for name, synced in of_arrays.items()}
-        for synced in of_keys.values():
-            extents |= synced.result()
+            extents = {name: synced.result() for name, synced in of_arrays.items()}
+            for synced in of_keys.values():
+                extents |= synced.result()
+        finally:
+            # after an error or Ctrl-C the files are cut off: nothing may be at work on them then
+            pool.shutdown(cancel_futures=True)
         return extents, {**self.manifest.runs, **{name: tuple(self.keys[name].runs) for name in of_keys}}
 
     def _write_dataset(self, records: pa.RecordBatchReader) -> None:

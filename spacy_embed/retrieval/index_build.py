@@ -4,7 +4,7 @@ import importlib
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
@@ -68,10 +68,9 @@ def build_index(
         InputError: The path is taken, the corpus is empty, or the vectors know none of its words.
     """
     with index_in_making(out, plan, overwrite=overwrite) as scratch:
-        if threads > 1:
-            Thread(target=_import_ahead).start()
         try:
-            spool = spool_documents(scratch / "spool")
+            with _importing_ahead(threads):
+                spool = spool_documents(scratch / "spool")
         except BaseException:
             # nothing that the next run could go on with
             if not any((scratch / "spool").glob("*.arrow")):
@@ -85,10 +84,25 @@ def build_index(
     return manifest
 
 
-def _import_ahead() -> None:
-    """What the rest needs, while workers encode and this process waits for them."""
-    for module in ("scipy.linalg", "lance"):
-        importlib.import_module(module)
+@contextmanager
+def _importing_ahead(threads: int) -> Iterator[None]:
+    """Import what the rest needs while workers encode and this process waits for them."""
+    importing = Thread(target=_import, args=("scipy.linalg", "lance"))
+    if threads > 1:
+        importing.start()
+    try:
+        yield
+    finally:
+        # older threadpoolctl, which lists libraries, and an import that loads one would wait for each other for ever
+        if threads > 1:
+            importing.join()
+
+
+def _import(*modules: str) -> None:
+    # whoever needs one says what is wrong with it
+    with suppress(Exception):
+        for module in modules:
+            importlib.import_module(module)
 
 
 @contextmanager

@@ -30,6 +30,9 @@ Forms = Mapping[str, pa.Array]
 
 _ROWS_AT_ONCE = 16_384
 
+_GATHERING = 4
+"""Threads that each hold so many rows: more would wait for the disk."""
+
 FormSequences = Callable[[str], TokenSequences]
 """From a language to the lookup forms of each of its documents, in running order."""
 
@@ -66,7 +69,7 @@ def vocabulary_of(forms: Forms, tables: Tables, threads: int = 1) -> Iterator[Ne
         keys = joined_strings(_keys(lang, forms[lang]) for lang in languages)
         rows = np.concatenate([np.empty(0, np.int32), *(_find(forms[language], table) for language in languages)])
         found = _FoundWords.of(keys, rows, start)
-        yield from map_ahead(partial(found.block, table=table, number=number), found.firsts, threads)
+        yield from map_ahead(partial(found.block, table=table, number=number), found.firsts, min(threads, _GATHERING))
         start += len(found.used)
         lacking = keys.filter(pa.array(rows < 0)).to_pylist() if table.composes else []
         for words in _composed_words(lacking, table, start):
@@ -81,7 +84,8 @@ def _keys(lang: str, forms: pa.Array) -> pa.Array:
 
 def _find(forms: pa.Array, table: VectorTable) -> Rows:
     """int32[n], the row of each form, -1 where there is none."""
-    if isinstance(table, WordTable) and isinstance(table.keys, KeyIndex):
+    # a subclass may find words in a way of its own
+    if type(table) is WordTable and isinstance(table.keys, KeyIndex):
         return table.keys.find_packed(packed(forms))
     return table.find(forms.to_pylist())
 
