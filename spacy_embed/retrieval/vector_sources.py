@@ -31,7 +31,7 @@ Forms = Mapping[str, pa.Array]
 _ROWS_AT_ONCE = 16_384
 
 _GATHERING = 4
-"""Threads that each hold so many rows: more would wait for the disk."""
+"""Threads at most: each holds so many rows."""
 
 FormSequences = Callable[[str], TokenSequences]
 """From a language to the lookup forms of each of its documents, in running order."""

@@ -45,7 +45,7 @@ def groups_of_queries(judgements: Bags, n_documents: int) -> Ints1d:
 
     Splitting by these keeps what is known of a document on one side.
     """
-    # a fifth of what every index imports would be this
+    # nearly a tenth of a second to import, for every index, of which few are fitted on judgements
     from scipy.sparse.csgraph import connected_components
 
     relevant = judgements.keep(judgements.weights > 0)
